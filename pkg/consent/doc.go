@@ -1,0 +1,2 @@
+// Package consent remembers what a person allowed an application, and asks.
+package consent

@@ -1,0 +1,105 @@
+// Package flow keeps one interactive request alive between redirects: what the
+// application asked for, who has signed in so far, which steps are done.
+// It does not decide the next step (login does) and draws no pages.
+package flow
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/portico-id/portico/pkg/fault"
+)
+
+// Request is an authorization request that passed every check of
+// oauth/authorize: its values are valid and within the client's ceilings.
+type Request struct {
+	ClientID string
+	// RedirectURI is where the answer goes. RedirectURISent is false when the
+	// request left it out and the only registered one was taken.
+	RedirectURI     string
+	RedirectURISent bool
+	ResponseType    string
+	ResponseMode    string // query, fragment, form_post
+	State           string
+	Scopes          []string // what may be granted, in the order asked
+	Audiences       []string // what access tokens may name
+	Resources       []string // resource values as sent (RFC 8707)
+	Nonce           string
+	Challenge       string   // S256 code challenge; empty: none
+	Prompt          []string // none, login, consent, select_account, create
+	MaxAge          *int     // seconds; 0 counts
+	ACRValues       []string
+	LoginHint       string
+	UILocales       []string
+	HintSubject     string // sub of a verified id_token_hint
+	HintSession     string // sid of a verified id_token_hint
+	Claims          string // the claims parameter, raw JSON, validated
+	DPoPKey         string
+	// Params are the parameters as they came, to ask again when the flow is over.
+	Params url.Values
+}
+
+// HasPrompt reports whether the request carries the prompt value.
+func (q *Request) HasPrompt(value string) bool {
+	for _, p := range q.Prompt {
+		if p == value {
+			return true
+		}
+	}
+	return false
+}
+
+// HasScope reports whether the scope may be granted.
+func (q *Request) HasScope(scope string) bool {
+	for _, s := range q.Scopes {
+		if s == scope {
+			return true
+		}
+	}
+	return false
+}
+
+// Flow is one interactive request of one tab.
+type Flow struct {
+	// ID is what URLs carry. Only its fingerprint is stored, and it is
+	// worthless in another browser.
+	ID      string `json:"-"`
+	Browser string // fingerprint of the browser cookie that began it
+	Request Request
+
+	// What happened so far.
+	SessionID string // sid of the session that answers, once known
+	UserID    string
+	// FreshLogin holds when the person proved who they are within this flow.
+	FreshLogin bool
+	// AccountChosen holds when the person confirmed the account within this flow.
+	AccountChosen bool
+	// Consented holds when the person pressed allow within this flow.
+	Consented bool
+	// Step is the page last shown, for the way back.
+	Step string
+
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	DoneAt    time.Time // zero: open
+	Version   int       // compare-and-set
+	// Saved is false while the flow lives in one request only.
+	Saved bool `json:"-"`
+}
+
+// Dispatcher sends the browser to the step that is missing, or finishes. No
+// step redirects to another: each returns here. For prompt=none it refuses
+// through the Finisher instead of showing a page.
+type Dispatcher interface {
+	Next(w http.ResponseWriter, r *http.Request, f *Flow) error
+}
+
+// Finisher ends a flow with the answer to the application. oauth/authorize
+// implements it; login and consent call it through the dispatcher.
+type Finisher interface {
+	// Finish grants what the flow's request asks, to the session it names.
+	Finish(w http.ResponseWriter, r *http.Request, f *Flow) error
+	// Refuse answers the application with an authorization error.
+	Refuse(w http.ResponseWriter, r *http.Request, f *Flow, why *fault.Error) error
+}

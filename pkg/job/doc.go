@@ -1,0 +1,3 @@
+// Package job runs background work once across all instances: key rotation
+// and the removal of what has expired.
+package job

@@ -1,0 +1,61 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Session is one signed-in browser.
+type Session struct {
+	ID   string // sid: what tokens and lists name; opens nothing
+	Hash string // fingerprint of the cookie's secret
+
+	UserID   string
+	AuthTime time.Time // when the person last proved who they are
+	ACR      string
+	AMR      []string // RFC 8176
+
+	CreatedAt     time.Time
+	LastSeenAt    time.Time
+	IdleExpiresAt time.Time
+	ExpiresAt     time.Time // absolute
+	EndedAt       time.Time // zero: alive
+	EndReason     string
+
+	UserAgent string // bounded
+	Address   string
+}
+
+// Live reports whether the session stands at now.
+func (s *Session) Live(now time.Time) bool {
+	return s.EndedAt.IsZero() && now.Before(s.IdleExpiresAt) && now.Before(s.ExpiresAt)
+}
+
+// Store keeps sessions durably. Implementations pass storagetest.Sessions.
+// Methods take part in the transaction that the context carries, if any.
+type Store interface {
+	// Create writes a new session.
+	Create(ctx context.Context, s Session) error
+	// ByHash returns the session of a cookie fingerprint, ended ones too, or
+	// fault.NotFound. An empty fingerprint is fault.NotFound.
+	ByHash(ctx context.Context, hash string) (Session, error)
+	// ByID returns the session, or fault.NotFound.
+	ByID(ctx context.Context, id string) (Session, error)
+	// Touch moves the idle limit and last seen time of a live session.
+	Touch(ctx context.Context, id string, lastSeen, idleExpires time.Time) error
+	// Renew gives a live session a new cookie fingerprint and the facts of a
+	// fresh authentication; the old cookie is dead at once. fault.Conflict if
+	// the session has ended.
+	Renew(ctx context.Context, id, newHash string, authTime time.Time, acr string, amr []string) error
+	// End ends the session and reports whether this call did; an unknown or
+	// ended one is no error.
+	End(ctx context.Context, id, reason string, now time.Time) (bool, error)
+	// EndOfUser ends the sessions of a person but for the one whose id is
+	// except (may be empty), and returns their ids.
+	EndOfUser(ctx context.Context, userID, except, reason string, now time.Time) ([]string, error)
+	// OfUser returns the live sessions of a person, newest first.
+	OfUser(ctx context.Context, userID string, now time.Time) ([]Session, error)
+	// DeleteExpired removes at most limit sessions that ended or expired
+	// before the time, and returns how many.
+	DeleteExpired(ctx context.Context, before time.Time, limit int) (int, error)
+}
