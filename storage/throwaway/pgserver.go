@@ -1,0 +1,314 @@
+//go:build unix
+
+package throwaway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// superuser owns everything in a throwaway server and needs no password.
+const superuser = "portico"
+
+// PGOptions changes how a Postgres runs. Zero is what most tests want.
+type PGOptions struct {
+	// Fsync makes every commit durable against loss of power. Off by
+	// default: data then survives the death of the server, which is what
+	// the fault drills cause, at a tenth of the cost.
+	Fsync bool
+	// MaxConnections is the server's limit; default 200.
+	MaxConnections int
+	// Settings are further settings of postgresql.conf by name.
+	Settings map[string]string
+}
+
+// PGServer is a Postgres server on 127.0.0.1. Its methods are safe for
+// concurrent use, but only in the goroutine of the test may they fail.
+type PGServer struct {
+	bin  string
+	data string
+	log  string
+	port int
+	cred *syscall.Credential
+	opts PGOptions
+	t    testing.TB // nil for the shared server, which no test restarts
+
+	mu     sync.Mutex
+	proc   *child // nil while stopped
+	serial int    // number of the last database made
+	models map[uintptr]*model
+}
+
+// NewPostgres starts a server that belongs to the test alone, for drills that
+// stop or kill it. It ends with the test.
+func NewPostgres(t testing.TB, opts PGOptions) *PGServer {
+	t.Helper()
+	s, err := makePostgres(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.t = t
+	t.Cleanup(s.destroy)
+	return s
+}
+
+// makePostgres initialises a data folder and starts a server on it.
+func makePostgres(opts PGOptions) (*PGServer, error) {
+	bin, err := find(postgresVariable, postgresFolders, "initdb", "postgres")
+	if err != nil {
+		return nil, fmt.Errorf("a test needs PostgreSQL: %w; run 'apt-get install postgresql', or set %s to the folder of initdb", err, postgresVariable)
+	}
+	cred, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := scratch("postgres-")
+	if err != nil {
+		return nil, err
+	}
+	if cred != nil {
+		if err := os.Chown(dir, int(cred.Uid), int(cred.Gid)); err != nil {
+			return nil, err
+		}
+	}
+	s := &PGServer{bin: bin, data: dir, log: dir + ".log", cred: cred, opts: opts, models: map[uintptr]*model{}}
+	if err := s.initdb(); err != nil {
+		s.destroy()
+		return nil, err
+	}
+	if err := s.firstStart(); err != nil {
+		s.destroy()
+		return nil, err
+	}
+	return s, nil
+}
+
+// initdb makes the data folder. Trust is safe where it stands: the server
+// listens on 127.0.0.1 only and holds nothing but test data.
+func (s *PGServer) initdb() error {
+	ctx, cancel := within(startLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"),
+		"--pgdata", s.data, "--username", superuser, "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C", "--no-sync")
+	cmd.Dir = "/"
+	cmd.Env = cleanEnv()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.cred}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, tail(out))
+	}
+	return nil
+}
+
+// cleanEnv is the environment without the variables by which a person
+// chooses their own server, such as PGDATA and PGPORT.
+func cleanEnv() []string {
+	env := []string{"LC_ALL=C", "TZ=UTC"}
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "PG") && !strings.HasPrefix(kv, "LC_") && !strings.HasPrefix(kv, "TZ=") {
+			env = append(env, kv)
+		}
+	}
+	return env
+}
+
+// firstStart finds the port that the server keeps for its life.
+func (s *PGServer) firstStart() error {
+	var err error
+	for range 5 { // another process may take the port that we saw free
+		if s.port, err = freePort(); err != nil {
+			return err
+		}
+		if err = s.start(); err == nil || !errors.Is(err, errPortTaken) {
+			return err
+		}
+	}
+	return err
+}
+
+var (
+	errPortTaken = errors.New("the port was taken by somebody else")
+	errLingering = errors.New("processes of the killed server still hold its memory")
+)
+
+// start runs the server on its data folder and waits until it says that it
+// accepts connections. A running server is left alone.
+func (s *PGServer) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc != nil {
+		return nil
+	}
+	ctx, cancel := within(startLimit)
+	defer cancel()
+	var err error
+	// After SIGKILL the backends notice one after the other that their
+	// parent is gone; until then a new server refuses the data folder.
+	if !poll(ctx, func() bool {
+		err = s.launch(ctx)
+		return !errors.Is(err, errLingering)
+	}) {
+		return fmt.Errorf("postgres did not start again in %v: %w", startLimit, err)
+	}
+	return err
+}
+
+// launch makes one attempt to start.
+func (s *PGServer) launch(ctx context.Context) error {
+	mark := fileSize(s.log)
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), s.arguments()...)
+	cmd.Env = cleanEnv()
+	proc, err := spawn(cmd, s.cred, s.log)
+	if err != nil {
+		return err
+	}
+	ready := false
+	poll(ctx, func() bool {
+		ready = s.ready(proc.cmd.Process.Pid)
+		return ready || proc.ended()
+	})
+	if ready {
+		s.proc = proc
+		return nil
+	}
+	proc.stop(syscall.SIGQUIT)
+	said := readFrom(s.log, mark)
+	switch {
+	case bytes.Contains(said, []byte("could not bind")):
+		return fmt.Errorf("postgres on port %d: %w", s.port, errPortTaken)
+	case bytes.Contains(said, []byte("shared memory block")), bytes.Contains(said, []byte("postmaster.pid\" already exists")):
+		return errLingering
+	}
+	return fmt.Errorf("postgres did not start: %s", tail(said))
+}
+
+// arguments are the command line. Commits stay synchronous: without them a
+// killed server would forget what it had acknowledged.
+func (s *PGServer) arguments() []string {
+	onOff := map[bool]string{false: "off", true: "on"}[s.opts.Fsync]
+	connections := s.opts.MaxConnections
+	if connections == 0 {
+		connections = 200
+	}
+	args := []string{
+		"-D", s.data, "-p", strconv.Itoa(s.port), "-h", "127.0.0.1",
+		"-c", "unix_socket_directories=", // a socket path has a length limit
+		"-c", "fsync=" + onOff, "-c", "full_page_writes=" + onOff,
+		"-c", "max_connections=" + strconv.Itoa(connections),
+		"-c", "shared_buffers=64MB", "-c", "log_timezone=UTC", "-c", "timezone=UTC",
+	}
+	for name, value := range s.opts.Settings {
+		args = append(args, "-c", name+"="+value)
+	}
+	return args
+}
+
+// ready reads the last line of the process id file, which Postgres keeps for
+// pg_ctl: it says "ready" once connections are accepted.
+func (s *PGServer) ready(pid int) bool {
+	raw, err := os.ReadFile(filepath.Join(s.data, "postmaster.pid"))
+	if err != nil {
+		return false
+	}
+	lines := strings.Split(string(raw), "\n")
+	return len(lines) >= 8 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
+}
+
+// halt ends the running server with sig, if it runs.
+func (s *PGServer) halt(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc == nil {
+		return
+	}
+	s.proc.stop(sig)
+	s.proc = nil
+}
+
+// Stop shuts the server down as an administrator would: transactions are
+// rolled back, connections closed, data written. Port and data are kept.
+func (s *PGServer) Stop() { s.halt(syscall.SIGINT) }
+
+// Kill ends the server without warning (SIGKILL), as a crash would. Backends
+// in the middle of a statement may live a moment longer.
+func (s *PGServer) Kill() { s.halt(syscall.SIGKILL) }
+
+// Crash ends every process of the server at once and leaves recovery to the
+// next Start. Unlike after Kill, no backend lives on.
+func (s *PGServer) Crash() { s.halt(syscall.SIGQUIT) }
+
+// Start runs a stopped or killed server again, on the same port and data, and
+// returns when it accepts connections; crash recovery is then over.
+func (s *PGServer) Start() {
+	s.t.Helper()
+	if err := s.start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// destroy stops the server at once and removes its data.
+func (s *PGServer) destroy() {
+	s.halt(syscall.SIGQUIT)
+	_ = os.RemoveAll(s.data) // else the guard does
+	_ = os.Remove(s.log)
+}
+
+// url addresses one database of the server as one of its users.
+func (s *PGServer) url(user, database string) string {
+	u := url.URL{
+		Scheme: "postgres", User: url.User(user), Path: "/" + database, RawQuery: "sslmode=disable",
+		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+	}
+	return u.String()
+}
+
+// exec runs one statement in the maintenance database.
+func (s *PGServer) exec(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, s.url(superuser, "postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+func fileSize(name string) int64 {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// readFrom returns what was appended to a log after mark.
+func readFrom(name string, mark int64) []byte {
+	raw, err := os.ReadFile(name) //nolint:gosec // a file that we made
+	if err != nil || int64(len(raw)) < mark {
+		return nil
+	}
+	return raw[mark:]
+}
+
+// tail returns the end of a server's output, enough to see why it failed.
+func tail(out []byte) string {
+	const most = 2000
+	if len(out) > most {
+		out = out[len(out)-most:]
+	}
+	return strings.TrimSpace(string(out))
+}

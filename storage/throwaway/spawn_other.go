@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package throwaway
+
+import "syscall"
+
+// dieWithParent does nothing here: only Linux can, and the guard suffices.
+func dieWithParent(*syscall.SysProcAttr) {}
