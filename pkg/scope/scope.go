@@ -43,6 +43,9 @@ type API struct {
 type Scope struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
+	// RequiresRole limits the scope to people who hold the role; from anybody
+	// else's grant it is dropped, and the answer's scope says so.
+	RequiresRole string `json:"requires_role,omitempty"`
 }
 
 // Store keeps APIs durably. Implementations pass storagetest.APIs.
