@@ -1,0 +1,123 @@
+// Package config reads the settings of Portico: defaults, then one YAML file,
+// then PORTICO_* variables, then flags. Every key has one name everywhere: the
+// key database_url is the variable PORTICO_DATABASE_URL and, for values that
+// are secret, PORTICO_DATABASE_URL_FILE. What is wrong is refused with the
+// place it stands in and what to write instead.
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Registration says who may register clients (RFC 7591).
+type Registration string
+
+// Registration modes.
+const (
+	RegistrationOff   Registration = "off"
+	RegistrationToken Registration = "token"
+	RegistrationOpen  Registration = "open"
+)
+
+// Signup says who may create an account.
+type Signup string
+
+// Signup modes.
+const (
+	SignupOpen   Signup = "open"
+	SignupInvite Signup = "invite"
+	SignupClosed Signup = "closed"
+)
+
+// PKCE says who must send a code challenge.
+type PKCE string
+
+// PKCE policies.
+const (
+	PKCERecommended PKCE = "recommended"
+	PKCERequired    PKCE = "required"
+)
+
+// Config holds every setting. The doc tags are the reference: docs/config.md
+// is generated from them.
+type Config struct {
+	Issuer        string `koanf:"issuer" doc:"The URL people and applications know Portico by, without a trailing slash. It is the iss of every token: choose it once. https, or http on a loopback host."`
+	Listen        string `koanf:"listen" default:":8080" doc:"Address of the public listener, host:port. portico dev binds loopback only."`
+	MetricsListen string `koanf:"metrics_listen" doc:"Address of the listener for /metrics, /healthz and /readyz. Empty: none."`
+
+	DatabaseURL            string        `koanf:"database_url" secret:"yes" doc:"sqlite:///path/portico.db or postgres://user:password@host/database?sslmode=verify-full."`
+	DatabaseMaxConnections int           `koanf:"database_max_connections" default:"20" doc:"Connections to Postgres per instance."`
+	RedisURL               string        `koanf:"redis_url" secret:"yes" doc:"redis:// or rediss://; several hosts, comma-separated, for a Cluster; ?master=name for Sentinel. Empty: the embedded store of a single node."`
+	EncryptionKeys         string        `koanf:"encryption_keys" secret:"yes" doc:"Keys that seal secrets at rest: 32 bytes each, base64, comma-separated, newest first. Make one with: openssl rand -base64 32."`
+	ShutdownTimeout        time.Duration `koanf:"shutdown_timeout" default:"25s" doc:"How long accepted requests may take to finish after SIGTERM."`
+	DrainDelay             time.Duration `koanf:"drain_delay" default:"0s" doc:"How long /readyz says no before the listener closes, so that a load balancer notices."`
+
+	TLSCertFile    string   `koanf:"tls_cert_file" doc:"Certificate chain in PEM, for TLS without a proxy. Read again when the file changes."`
+	TLSKeyFile     string   `koanf:"tls_key_file" doc:"Private key in PEM of tls_cert_file."`
+	TrustedProxies []string `koanf:"trusted_proxies" doc:"CIDRs whose X-Forwarded-For is believed. Empty: nobody's."`
+
+	Registration       Registration  `koanf:"registration" default:"off" doc:"Who may register clients: off, token (with an initial access token), open."`
+	RegistrationTokens []string      `koanf:"registration_tokens" secret:"yes" doc:"Initial access tokens (RFC 7591 section 3) taken when registration is token. At least 32 characters each."`
+	Signup             Signup        `koanf:"signup" default:"closed" doc:"Who may create an account: open, invite, closed."`
+	PKCE               PKCE          `koanf:"pkce" default:"recommended" doc:"recommended: public clients and clients made by an operator must send a code challenge, self-registered confidential ones may go without. required: all."`
+	LegacyFlows        string        `koanf:"legacy_flows" default:"off" doc:"Implicit and hybrid flows. This version offers off only."`
+	LimitFactor        int           `koanf:"limit_factor" default:"1" doc:"Multiplies the limits per address. Limits per account stay."`
+	OutboundAllow      []string      `koanf:"outbound_allow" doc:"CIDRs that Portico may reach besides public addresses when it fetches a client's jwks_uri."`
+	AccessTokenTTL     time.Duration `koanf:"access_token_ttl" default:"15m" doc:"Life of access tokens, unless the API or client says otherwise. At most 24h."`
+	IDTokenTTL         time.Duration `koanf:"id_token_ttl" default:"1h" doc:"Life of ID tokens. At most 24h."`
+	RefreshIdleTTL     time.Duration `koanf:"refresh_idle_ttl" default:"168h" doc:"A refresh token that is not used for this long is dead."`
+	RefreshAbsoluteTTL time.Duration `koanf:"refresh_absolute_ttl" default:"720h" doc:"A refresh family is dead after this long, used or not."`
+	SessionIdleTTL     time.Duration `koanf:"session_idle_ttl" default:"12h" doc:"A browser that is not seen for this long is signed out."`
+	SessionAbsoluteTTL time.Duration `koanf:"session_absolute_ttl" default:"720h" doc:"A browser is signed out after this long, seen or not."`
+	KeyRotateEvery     time.Duration `koanf:"key_rotate_every" default:"2160h" doc:"Signing keys are replaced after this long. The next key is published a day before it signs."`
+
+	ArgonMemory      int `koanf:"argon2_memory" default:"19456" doc:"Memory of one password hash in KiB. Existing hashes are renewed at the next login."`
+	ArgonTime        int `koanf:"argon2_time" default:"2" doc:"Passes of one password hash."`
+	ArgonParallelism int `koanf:"argon2_parallelism" default:"1" doc:"Lanes of one password hash."`
+
+	RefusalsKeep time.Duration `koanf:"refusals_keep" default:"168h" doc:"How long portico explain knows a refused request."`
+	AuditKeep    time.Duration `koanf:"audit_keep" default:"8760h" doc:"How long audit events are kept."`
+
+	LogLevel  string `koanf:"log_level" default:"info" doc:"debug, info, warn or error."`
+	LogFormat string `koanf:"log_format" default:"json" doc:"json or text."`
+	Tracing   string `koanf:"tracing" default:"off" doc:"off, or otlp: traces go where the OTEL_EXPORTER_OTLP_* variables say."`
+
+	// Dev is set by portico dev, never read.
+	Dev bool `koanf:"-"`
+	// DataDir is where portico dev keeps its files.
+	DataDir string `koanf:"-"`
+}
+
+// IssuerURL returns the issuer parsed. Load has checked it.
+func (c *Config) IssuerURL() *url.URL {
+	u, err := url.Parse(c.Issuer)
+	if err != nil {
+		panic("config: IssuerURL before Load: " + err.Error())
+	}
+	return u
+}
+
+// Proxies returns trusted_proxies parsed. Load has checked them.
+func (c *Config) Proxies() []netip.Prefix { return prefixes(c.TrustedProxies) }
+
+// Outbound returns outbound_allow parsed. Load has checked them.
+func (c *Config) Outbound() []netip.Prefix { return prefixes(c.OutboundAllow) }
+
+func prefixes(list []string) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(list))
+	for _, s := range list {
+		if p, err := parsePrefix(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	return netip.ParsePrefix(s)
+}
