@@ -36,7 +36,7 @@ type guard struct {
 // newGuard starts a guard over root. It runs in a session of its own, so that
 // an interrupt typed at the terminal ends the tests and not the guard.
 func newGuard(root string) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", guardScript, "portico-guard", root) //nolint:gosec,noctx // a constant script that must outlive every context
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "portico-guard", root)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Dir = "/"
 	hold, err := cmd.StdinPipe()
