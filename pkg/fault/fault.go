@@ -75,6 +75,15 @@ type Error struct {
 	Compared []Value
 	// Hint tells the operator what to change.
 	Hint string
+	// Details name the fields of the caller's input that did not pass. They
+	// are shown to the caller, like Say.
+	Details []Detail
+}
+
+// Detail is one field that did not pass, for the caller.
+type Detail struct {
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
 }
 
 // Value is one thing a rule compared.
@@ -135,6 +144,13 @@ func (e *Error) Compare(name, want, got string) *Error {
 func (e *Error) WithHint(format string, args ...any) *Error {
 	c := *e
 	c.Hint = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// About returns a copy of e that names one more field that did not pass.
+func (e *Error) About(field, reason string) *Error {
+	c := *e
+	c.Details = append(append([]Detail(nil), e.Details...), Detail{Field: Clip(field), Reason: reason})
 	return &c
 }
 

@@ -1,0 +1,104 @@
+package templates
+
+import (
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+// A Lang is a language that the pages speak. The zero Lang is English.
+type Lang struct{ words *words }
+
+// English is spoken when nothing else is asked for, and by tools.
+var English = Lang{words: catalogue.all[0]}
+
+// Tag returns the BCP 47 tag for the lang attribute.
+func (l Lang) Tag() string { return l.get().tag.String() }
+
+// Dir returns the value of the dir attribute: "ltr" or "rtl".
+func (l Lang) Dir() string { return direction(l.get().tag) }
+
+// Name returns the language's name in itself.
+func (l Lang) Name() string { return l.get().plain["language.name"] }
+
+func (l Lang) get() *words {
+	if l.words == nil {
+		return catalogue.all[0]
+	}
+	return l.words
+}
+
+// direction follows the script, so that a region or a script subtag counts.
+func direction(tag language.Tag) string {
+	script, _ := tag.Script()
+	switch script.String() {
+	case "Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm", "Rohg", "Mand", "Samr":
+		return "rtl"
+	}
+	return "ltr"
+}
+
+// Languages returns every language of the catalogue, English first.
+func Languages() []Lang {
+	langs := make([]Lang, len(catalogue.all))
+	for i, w := range catalogue.all {
+		langs[i] = Lang{words: w}
+	}
+	return langs
+}
+
+// Bounds of what a request may say about languages: negotiation costs time
+// for each tag.
+const (
+	maxPreferences  = 12
+	maxAcceptLength = 256
+)
+
+// Negotiate picks the language: the first of uiLocales that the catalogue
+// speaks (OIDC Core §3.1.2.1 ui_locales, in the order of preference), else the
+// best of the Accept-Language header, else English. Malformed tags are passed
+// over.
+func Negotiate(uiLocales []string, acceptLanguage string) Lang {
+	var wanted []language.Tag
+	for _, s := range uiLocales[:min(len(uiLocales), maxPreferences)] {
+		if tag, err := language.Parse(s); err == nil && len(s) <= 35 {
+			wanted = append(wanted, tag)
+		}
+	}
+	if l, ok := match(wanted); ok {
+		return l
+	}
+	if l, ok := match(accepted(acceptLanguage)); ok {
+		return l
+	}
+	return English
+}
+
+func match(wanted []language.Tag) (Lang, bool) {
+	if len(wanted) == 0 {
+		return English, false
+	}
+	_, i, confidence := catalogue.matcher.Match(wanted...)
+	if confidence < language.High {
+		return English, false
+	}
+	return Lang{words: catalogue.all[i]}, true
+}
+
+// accepted reads the header in the order of its weights.
+func accepted(header string) []language.Tag {
+	if len(header) > maxAcceptLength {
+		header = header[:maxAcceptLength]
+		header = header[:strings.LastIndexByte(header, ',')+1]
+	}
+	tags, weights, err := language.ParseAcceptLanguage(strings.TrimRight(header, ", "))
+	if err != nil {
+		return nil
+	}
+	for i, w := range weights {
+		if w == 0 { // RFC 9110 §12.4.2: not acceptable
+			return tags[:min(i, maxPreferences)]
+		}
+	}
+	return tags[:min(len(tags), maxPreferences)]
+}

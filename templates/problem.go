@@ -1,0 +1,53 @@
+package templates
+
+import "time"
+
+// A Problem is why what a person entered does not count, in words of the
+// catalogue. The zero Problem is none.
+type Problem struct {
+	key   string
+	data  map[string]any
+	count int // for plural forms; 0: the message has none
+}
+
+// Is reports whether there is a problem.
+func (p Problem) Is() bool { return p.key != "" }
+
+// Problems that need no value.
+var (
+	// WrongCredentials is the one answer to an unknown user, a wrong or empty
+	// password, a locked and a disabled account.
+	WrongCredentials = Problem{key: "problem.credentials"}
+	// FormExpired asks to send the form again: its token was not ours.
+	FormExpired = Problem{key: "problem.form_expired"}
+	// Busy asks to try again in a moment.
+	Busy = Problem{key: "problem.busy"}
+	// NoDecision asks to press one of the buttons.
+	NoDecision = Problem{key: "problem.decision"}
+	// Unreadable says that a field holds characters no keyboard sends.
+	Unreadable = Problem{key: "problem.unreadable"}
+
+	NameMissing     = Problem{key: "problem.name_missing"}
+	NameTooLong     = Problem{key: "problem.name_too_long"}
+	EmailMissing    = Problem{key: "problem.email_missing"}
+	EmailMalformed  = Problem{key: "problem.email_malformed"}
+	EmailRefused    = Problem{key: "problem.email_refused"} // taken or not allowed: not told which
+	PasswordMissing = Problem{key: "problem.password_missing"}
+	PasswordCommon  = Problem{key: "problem.password_common"}
+	PasswordTooLong = Problem{key: "problem.password_too_long"}
+	PasswordPerson  = Problem{key: "problem.password_person"} // holds the name or address
+)
+
+// PasswordTooShort says how many characters a password needs.
+func PasswordTooShort(least int) Problem {
+	return Problem{key: "problem.password_too_short", count: max(least, 1)}
+}
+
+// TooMany asks to wait before the next attempt: in seconds below a minute,
+// else in minutes, rounded up.
+func TooMany(wait time.Duration) Problem {
+	if wait <= time.Minute {
+		return Problem{key: "problem.wait_seconds", count: max(1, int((wait+time.Second-1)/time.Second))}
+	}
+	return Problem{key: "problem.wait_minutes", count: int((wait + time.Minute - 1) / time.Minute)}
+}

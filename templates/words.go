@@ -1,0 +1,123 @@
+package templates
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+//go:embed messages/*.json
+var messageFiles embed.FS
+
+// words are the messages of one language.
+type words struct {
+	tag       language.Tag
+	localizer *i18n.Localizer
+	plain     map[string]string // messages without placeholders, ready to show
+	keys      map[string]bool
+}
+
+// dictionary holds every language, English first. It is filled once, before
+// main, and never changes.
+type dictionary struct {
+	all     []*words
+	matcher language.Matcher
+}
+
+var catalogue = mustLoad(messageFiles)
+
+func mustLoad(files fs.FS) *dictionary {
+	d, err := loadWords(files)
+	if err != nil {
+		panic(err) // the files are part of the binary
+	}
+	return d
+}
+
+func loadWords(files fs.FS) (*dictionary, error) {
+	names, err := fs.Glob(files, "messages/*.json")
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(names, func(a, b string) int { // English first: it is the default
+		if path.Base(a) == "en.json" {
+			return -1
+		} else if path.Base(b) == "en.json" {
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	bundle := i18n.NewBundle(language.English)
+	d := &dictionary{}
+	var tags []language.Tag
+	for _, name := range names {
+		w, err := loadLanguage(bundle, files, name)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %s: %w", name, err)
+		}
+		d.all, tags = append(d.all, w), append(tags, w.tag)
+	}
+	d.matcher = language.NewMatcher(tags)
+	return d, nil
+}
+
+func loadLanguage(bundle *i18n.Bundle, files fs.FS, name string) (*words, error) {
+	raw, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	var entries map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		return nil, err
+	}
+	parsed, err := bundle.ParseMessageFileBytes(raw, name)
+	if err != nil {
+		return nil, err
+	}
+	w := &words{tag: parsed.Tag, localizer: i18n.NewLocalizer(bundle, parsed.Tag.String()),
+		plain: map[string]string{}, keys: map[string]bool{}}
+	for key := range maps.Keys(entries) {
+		w.keys[key] = true
+		var text string
+		if json.Unmarshal(entries[key], &text) == nil && !strings.Contains(text, "{{") {
+			w.plain[key] = text
+		}
+	}
+	return w, nil
+}
+
+// say returns the message of the key. Values fill its placeholders and count
+// chooses its plural form; the result is text, escaped by the template. A key
+// that this language lacks is said in English.
+func (w *words) say(key string, data map[string]any, count int) (string, error) {
+	if text, ok := w.plain[key]; ok {
+		return text, nil
+	}
+	cfg := &i18n.LocalizeConfig{MessageID: key, TemplateData: data}
+	if count > 0 {
+		cfg.PluralCount = count
+		cfg.TemplateData = withCount(data, count)
+	}
+	text, err := w.localizer.Localize(cfg)
+	if text == "" {
+		return "", fmt.Errorf("templates: message %q in %s: %w", key, w.tag, err)
+	}
+	return text, nil
+}
+
+func withCount(data map[string]any, count int) map[string]any {
+	out := maps.Clone(data)
+	if out == nil {
+		out = map[string]any{}
+	}
+	out["Count"] = count
+	return out
+}
