@@ -1,0 +1,289 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/revocation"
+	"github.com/portico-id/portico/pkg/secret"
+	"github.com/portico-id/portico/pkg/trail"
+)
+
+// Config holds the limits of sessions. Zero durations take the defaults.
+type Config struct {
+	Idle     time.Duration // without a request; default 24 hours
+	Absolute time.Duration // from the first sign-in, whatever happens; default 30 days
+	// TokenLife is at least the longest life of an access token: that long
+	// the end of a session is remembered against its tokens; default 24 hours.
+	TokenLife time.Duration
+}
+
+// touchEvery is how often at most the use of a session is written.
+const touchEvery = time.Minute
+
+// maxUserAgent bounds what a browser may write into our rows, in bytes.
+const maxUserAgent = 256
+
+// GrantEnder ends what applications got in a session. grant.Store is one.
+type GrantEnder interface {
+	// RevokeOfSession ends the grants of a session, but for offline ones
+	// unless all is set, and returns their ids.
+	RevokeOfSession(ctx context.Context, sessionID, reason string, all bool, now time.Time) ([]string, error)
+	// RevokeOfUser ends the grants of a person, of one client only if clientID
+	// is not empty, and returns their ids.
+	RevokeOfUser(ctx context.Context, userID, clientID, reason string, now time.Time) ([]string, error)
+}
+
+// Revoker makes a revocation hold everywhere. revocation.Service is one.
+type Revoker interface {
+	// Revoke runs cause in one transaction, writes the entries it returns to
+	// the ledger in the same transaction and to the live set, and returns nil
+	// only when both hold.
+	Revoke(ctx context.Context, cause func(ctx context.Context) ([]revocation.Entry, error)) error
+}
+
+// Service starts, finds and ends sessions. It is safe for concurrent use.
+type Service struct {
+	store  Store
+	grants GrantEnder
+	rev    Revoker
+	fp     *secret.Fingerprinter
+	audit  audit.Recorder
+	cfg    Config
+}
+
+// NewService returns a service over the store.
+func NewService(store Store, grants GrantEnder, rev Revoker, fp *secret.Fingerprinter, rec audit.Recorder, cfg Config) *Service {
+	cfg.Idle = orDefault(cfg.Idle, 24*time.Hour)
+	cfg.Absolute = orDefault(cfg.Absolute, 30*24*time.Hour)
+	cfg.TokenLife = orDefault(cfg.TokenLife, 24*time.Hour)
+	return &Service{store: store, grants: grants, rev: rev, fp: fp, audit: rec, cfg: cfg}
+}
+
+func orDefault(d, standard time.Duration) time.Duration {
+	if d <= 0 {
+		return standard
+	}
+	return d
+}
+
+// Config returns the limits in force.
+func (s *Service) Config() Config { return s.cfg }
+
+// Start says who has just proved who they are, and how.
+type Start struct {
+	UserID    string
+	ACR       string
+	AMR       []string // RFC 8176
+	UserAgent string   // bounded by the service
+	Address   string
+	// Replace is the session cookie that the browser sent, if any. Its value
+	// is worthless afterwards: a session of the same person goes on under a
+	// new cookie (its sid stays, for the applications that know it), one of
+	// another person ends.
+	Replace string
+}
+
+// Start opens a session for a person who has just signed in and returns the
+// new cookie value. The value is always new: one that existed before the
+// sign-in never becomes signed in (ASVS 7.2.4).
+func (s *Service) Start(ctx context.Context, in Start) (token string, started *Session, err error) {
+	old, err := s.lookup(ctx, in.Replace)
+	if err != nil {
+		return "", nil, err
+	}
+	if old != nil && old.UserID == in.UserID {
+		token, err := s.Renew(ctx, old, in.ACR, in.AMR)
+		if fault.KindOf(err) != fault.Conflict { // it ended meanwhile: a new one then
+			return token, old, err
+		}
+	} else if old != nil {
+		if err := s.End(ctx, old.ID, "replaced"); err != nil {
+			return "", nil, err
+		}
+	}
+	return s.create(ctx, in)
+}
+
+func (s *Service) create(ctx context.Context, in Start) (string, *Session, error) {
+	now := time.Now()
+	token := secret.New(secret.SessionCookie)
+	started := &Session{
+		ID: secret.ID(), Hash: s.fp.Of(secret.SessionCookie, token),
+		UserID: in.UserID, AuthTime: now, ACR: in.ACR, AMR: in.AMR,
+		CreatedAt: now, LastSeenAt: now,
+		IdleExpiresAt: now.Add(s.cfg.Idle), ExpiresAt: now.Add(s.cfg.Absolute),
+		UserAgent: clip(in.UserAgent), Address: in.Address,
+	}
+	if err := s.store.Create(ctx, *started); err != nil {
+		return "", nil, err
+	}
+	return token, started, nil
+}
+
+// clip bounds a user agent and keeps it one printable line.
+func clip(userAgent string) string {
+	if len(userAgent) > maxUserAgent {
+		userAgent = userAgent[:maxUserAgent]
+	}
+	return fault.Clip(userAgent)
+}
+
+// FromToken returns the live session behind a cookie value. An absent,
+// broken, unknown, ended or expired one is anonymous: nil and no error. An
+// error means that the store could not tell.
+func (s *Service) FromToken(ctx context.Context, token string) (*Session, error) {
+	found, err := s.lookup(ctx, token)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	now := time.Now()
+	if now.Sub(found.LastSeenAt) < touchEvery {
+		return found, nil
+	}
+	idle := now.Add(s.cfg.Idle)
+	if err := s.store.Touch(ctx, found.ID, now, idle); err != nil {
+		// Not moving the limit refuses earlier, which is safe.
+		trail.Set(ctx, "session_touch", "failed")
+		return found, nil
+	}
+	found.LastSeenAt, found.IdleExpiresAt = now, idle
+	return found, nil
+}
+
+func (s *Service) lookup(ctx context.Context, token string) (*Session, error) {
+	if _, ok := secret.Unwrap(secret.SessionCookie, token); !ok {
+		return nil, nil
+	}
+	found, err := s.store.ByHash(ctx, s.fp.Of(secret.SessionCookie, token))
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !found.Live(time.Now()):
+		return nil, nil
+	}
+	return &found, nil
+}
+
+// Get returns the session of a sid, ended ones too, or fault.NotFound.
+func (s *Service) Get(ctx context.Context, id string) (*Session, error) {
+	found, err := s.store.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &found, nil
+}
+
+// OfUser returns the live sessions of a person, newest first.
+func (s *Service) OfUser(ctx context.Context, userID string) ([]Session, error) {
+	return s.store.OfUser(ctx, userID, time.Now())
+}
+
+// Renew notes that the person proved again who they are, updates open, and
+// returns a new cookie value; the old one is dead at once. The absolute limit
+// stays. fault.Conflict when the session has ended.
+func (s *Service) Renew(ctx context.Context, open *Session, acr string, amr []string) (token string, err error) {
+	now := time.Now()
+	token = secret.New(secret.SessionCookie)
+	hash := s.fp.Of(secret.SessionCookie, token)
+	if err := s.store.Renew(ctx, open.ID, hash, now, acr, amr); err != nil {
+		return "", err
+	}
+	idle := now.Add(s.cfg.Idle)
+	if err := s.store.Touch(ctx, open.ID, now, idle); err != nil {
+		return "", err
+	}
+	open.Hash, open.AuthTime, open.ACR, open.AMR = hash, now, acr, amr
+	open.LastSeenAt, open.IdleExpiresAt = now, idle
+	return token, nil
+}
+
+// errNothing ends a transaction that found nothing to change.
+var errNothing = errors.New("session: nothing to end")
+
+// End ends the session of a sid: its row, its grants but for offline ones,
+// and every token issued in it. When it returns nil all of that is durable
+// and holds on every instance. Repeating it is harmless.
+func (s *Service) End(ctx context.Context, id, reason string) error {
+	var ended Session
+	err := s.rev.Revoke(ctx, func(ctx context.Context) ([]revocation.Entry, error) {
+		found, err := s.store.ByID(ctx, id)
+		if fault.Is(err, fault.NotFound) {
+			return nil, errNothing
+		} else if err != nil {
+			return nil, err
+		}
+		now := time.Now()
+		if _, err := s.store.End(ctx, id, reason, now); err != nil {
+			return nil, err
+		}
+		grants, err := s.grants.RevokeOfSession(ctx, id, reason, false, now)
+		if err != nil {
+			return nil, err
+		}
+		ended = found
+		return s.entries(revocation.Session, id, grants, reason, now), nil
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if ended.EndedAt.IsZero() {
+		s.audit.Record(ctx, audit.Event{Name: audit.SessionEnded, Actor: ended.UserID,
+			UserID: ended.UserID, SessionID: id, Data: map[string]string{"reason": reason}})
+	}
+	return nil
+}
+
+// EndOfUser ends every session of a person but for the one of the sid except
+// (may be empty), all their grants, offline ones too, and every token issued
+// to them so far. also runs in the same transaction (may be nil): the change
+// that is the reason, such as a new password, holds exactly when the rest
+// does. also may run more than once and must have no effect outside the
+// database.
+func (s *Service) EndOfUser(ctx context.Context, userID, except, reason string, also func(ctx context.Context) error) error {
+	var ended []string
+	err := s.rev.Revoke(ctx, func(ctx context.Context) ([]revocation.Entry, error) {
+		if also != nil {
+			if err := also(ctx); err != nil {
+				return nil, err
+			}
+		}
+		now := time.Now()
+		var err error
+		if ended, err = s.store.EndOfUser(ctx, userID, except, reason, now); err != nil {
+			return nil, err
+		}
+		grants, err := s.grants.RevokeOfUser(ctx, userID, "", reason, now)
+		if err != nil {
+			return nil, err
+		}
+		return s.entries(revocation.Subject, userID, grants, reason, now), nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ended {
+		s.audit.Record(ctx, audit.Event{Name: audit.SessionEnded, UserID: userID, SessionID: id,
+			Data: map[string]string{"reason": reason}})
+	}
+	return nil
+}
+
+// entries are the facts of an end: the cut-off, and each grant for itself,
+// because a token signed a moment before the cut-off may reach its owner
+// after it.
+func (s *Service) entries(kind revocation.Kind, id string, grants []string, reason string, now time.Time) []revocation.Entry {
+	expires := now.Add(s.cfg.TokenLife)
+	all := []revocation.Entry{{Kind: kind, ID: id, NotBefore: now, ExpiresAt: expires, Reason: reason}}
+	for _, g := range grants {
+		all = append(all, revocation.Entry{Kind: revocation.Grant, ID: g, ExpiresAt: expires, Reason: reason})
+	}
+	return all
+}

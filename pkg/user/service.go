@@ -1,0 +1,124 @@
+package user
+
+import (
+	"context"
+	"time"
+
+	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/paging"
+	"github.com/portico-id/portico/pkg/secret"
+)
+
+// Sessions ends what a person has. session.Service is one.
+type Sessions interface {
+	EndOfUser(ctx context.Context, userID, except, reason string, also func(ctx context.Context) error) error
+}
+
+// Service finds and changes people. It is safe for concurrent use.
+type Service struct {
+	store    Store
+	sessions Sessions
+	audit    audit.Recorder
+}
+
+// NewService returns a service over the store.
+func NewService(store Store, sessions Sessions, rec audit.Recorder) *Service {
+	return &Service{store: store, sessions: sessions, audit: rec}
+}
+
+// Create makes a new person and returns it with its id. The id and the times
+// are ours, whatever u says. fault.Invalid when a field breaks its bounds,
+// fault.Conflict when the e-mail address or username is taken. In a
+// transaction that the context carries, nothing holds before its commit.
+func (s *Service) Create(ctx context.Context, u User) (*User, error) {
+	if err := Validate(&u); err != nil {
+		return nil, err
+	}
+	u.ID = secret.ID()
+	u.CreatedAt = time.Now()
+	u.UpdatedAt = u.CreatedAt
+	if err := s.store.Create(ctx, u); err != nil {
+		return nil, err
+	}
+	s.audit.Record(ctx, audit.Event{Name: audit.UserCreated, UserID: u.ID})
+	return &u, nil
+}
+
+// Get returns the person, disabled ones too, or fault.NotFound.
+func (s *Service) Get(ctx context.Context, id string) (*User, error) {
+	u, err := s.store.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &u, nil
+}
+
+// ByIdentifier finds a person by any spelling of the e-mail address or
+// username, disabled ones too, or fault.NotFound.
+func (s *Service) ByIdentifier(ctx context.Context, identifier string) (*User, error) {
+	normalised := Normalise(identifier)
+	if normalised == "" || len(identifier) > maxEmail*4 || hasControl(normalised) {
+		return nil, fault.New(fault.NotFound, "user_not_found", "There is no such person.")
+	}
+	u, err := s.store.ByIdentifier(ctx, normalised)
+	if err != nil {
+		return nil, err
+	}
+	return &u, nil
+}
+
+// Update replaces the profile of the person of u.ID. Whether they are
+// disabled, demo people, and when they were made, stays as it is.
+func (s *Service) Update(ctx context.Context, u User) (*User, error) {
+	if err := Validate(&u); err != nil {
+		return nil, err
+	}
+	old, err := s.store.ByID(ctx, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	u.Disabled, u.Demo, u.CreatedAt, u.UpdatedAt = old.Disabled, old.Demo, old.CreatedAt, time.Now()
+	if err := s.store.Update(ctx, u); err != nil {
+		return nil, err
+	}
+	s.audit.Record(ctx, audit.Event{Name: audit.UserUpdated, UserID: u.ID})
+	return &u, nil
+}
+
+// Disable keeps a person out. Their sessions, grants and tokens end in the
+// same transaction: when it returns nil nothing of them works any more.
+// Repeating it is harmless.
+func (s *Service) Disable(ctx context.Context, id string) error {
+	err := s.sessions.EndOfUser(ctx, id, "", "user disabled", func(ctx context.Context) error {
+		return s.setDisabled(ctx, id, true)
+	})
+	if err != nil {
+		return err
+	}
+	s.audit.Record(ctx, audit.Event{Name: audit.UserDisabled, UserID: id})
+	return nil
+}
+
+// Enable lets a disabled person sign in again. What ended stays ended.
+func (s *Service) Enable(ctx context.Context, id string) error {
+	if err := s.setDisabled(ctx, id, false); err != nil {
+		return err
+	}
+	s.audit.Record(ctx, audit.Event{Name: audit.UserUpdated, UserID: id})
+	return nil
+}
+
+func (s *Service) setDisabled(ctx context.Context, id string, disabled bool) error {
+	u, err := s.store.ByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	u.Disabled, u.UpdatedAt = disabled, time.Now()
+	return s.store.Update(ctx, u)
+}
+
+// List returns a page in the order of creation, oldest first.
+func (s *Service) List(ctx context.Context, page paging.Page) ([]User, error) {
+	return s.store.List(ctx, page)
+}
