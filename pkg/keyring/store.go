@@ -55,4 +55,7 @@ type Store interface {
 	// Secret returns the sealed secret of the name; when absent it stores
 	// fresh and returns it. Concurrent first calls all get the same one.
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
+	// ResealSecret replaces the sealed bytes of a secret while they are still
+	// old; when they are not, somebody else sealed it again and all is well.
+	ResealSecret(ctx context.Context, name string, old, sealed []byte) error
 }
