@@ -1,0 +1,56 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/secret"
+)
+
+// parkLimit bounds what one stranger's POST may put into the store, in bytes
+// of its encoded form.
+const parkLimit = 32 << 10
+
+// Park keeps the parameters of a POST until our own GET comes for them: a
+// cross-site POST carries no SameSite=Lax cookies, a redirect to ourselves
+// does. The id opens them once. fault.TooLarge above 32 kB.
+func (s *Service) Park(ctx context.Context, params url.Values) (id string, err error) {
+	value := params.Encode()
+	if len(value) > parkLimit {
+		return "", fault.New(fault.TooLarge, "invalid_request", "The request is too large.").
+			Under("RFC 6749 §3.1 the size of a request is bounded")
+	}
+	id = secret.New(secret.PendingRequest)
+	now := time.Now()
+	rec := Record{Value: seal(id, []byte(value)), Version: 1, ExpiresAt: now.Add(s.cfg.ParkTTL)}
+	if err := s.store.Put(ctx, s.key(secret.PendingRequest, id), rec, now); err != nil {
+		return "", fmt.Errorf("flow: park: %w", err)
+	}
+	return id, nil
+}
+
+// Unpark returns the parameters of a parked request and forgets them: of any
+// number of calls one gets them, the others fault.NotFound.
+func (s *Service) Unpark(ctx context.Context, id string) (url.Values, error) {
+	if _, ok := secret.Unwrap(secret.PendingRequest, id); !ok {
+		return nil, unknown("RFC 6749 §3.1 the parked request exists")
+	}
+	rec, err := s.store.Take(ctx, s.key(secret.PendingRequest, id), time.Now())
+	if fault.Is(err, fault.NotFound) {
+		return nil, unknown("RFC 6749 §3.1 the parked request exists").Because(err)
+	} else if err != nil {
+		return nil, fmt.Errorf("flow: unpark: %w", err)
+	}
+	plain, err := open(id, rec.Value)
+	if err != nil {
+		return nil, fmt.Errorf("flow: unpark: %w", err)
+	}
+	params, err := url.ParseQuery(string(plain))
+	if err != nil {
+		return nil, fmt.Errorf("flow: unpark: %w", err)
+	}
+	return params, nil
+}
