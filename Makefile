@@ -3,8 +3,9 @@ SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X github.com/portico-id/portico/pkg/cli.version=$(VERSION)
+# Empty outside a repository: the binary then tells what Go knows of it.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w -X github.com/portico-id/portico/pkg/cli.Version=$(VERSION)
 
 # Tools are pinned and kept below .cache, a folder per version.
 LINT_VERSION := v2.15.0

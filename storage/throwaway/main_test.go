@@ -9,7 +9,7 @@ import (
 
 // probe makes this test binary play a test process that dies; see
 // TestNothingOutlivesTheProcess.
-const probe = "PORTICO_THROWAWAY_PROBE"
+const probe = "PORTICO_TEST_PROBE"
 
 func TestMain(m *testing.M) {
 	if how := os.Getenv(probe); how != "" {

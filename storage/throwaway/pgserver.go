@@ -32,6 +32,10 @@ type PGOptions struct {
 	Fsync bool
 	// MaxConnections is the server's limit; default 200.
 	MaxConnections int
+	// Auth is the content of pg_hba.conf; default: nobody needs a password.
+	Auth string
+	// Cert and Key are PEM; with both the server offers TLS besides.
+	Cert, Key []byte
 	// Settings are further settings of postgresql.conf by name.
 	Settings map[string]string
 }
@@ -90,6 +94,10 @@ func makePostgres(opts PGOptions) (*PGServer, error) {
 		s.destroy()
 		return nil, err
 	}
+	if err := s.configure(); err != nil {
+		s.destroy()
+		return nil, err
+	}
 	if err := s.firstStart(); err != nil {
 		s.destroy()
 		return nil, err
@@ -110,6 +118,29 @@ func (s *PGServer) initdb() error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.cred}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, tail(out))
+	}
+	return nil
+}
+
+// configure writes the files that the options bring, as the server's own:
+// Postgres refuses a key that another user could read.
+func (s *PGServer) configure() error {
+	for name, content := range map[string][]byte{
+		"pg_hba.conf": []byte(s.opts.Auth), "server.crt": s.opts.Cert, "server.key": s.opts.Key,
+	} {
+		if len(content) == 0 {
+			continue
+		}
+		file := filepath.Join(s.data, name)
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			return err
+		}
+		if s.cred == nil {
+			continue
+		}
+		if err := os.Chown(file, int(s.cred.Uid), int(s.cred.Gid)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -210,6 +241,9 @@ func (s *PGServer) arguments() []string {
 		"-c", "fsync=" + onOff, "-c", "full_page_writes=" + onOff,
 		"-c", "max_connections=" + strconv.Itoa(connections),
 		"-c", "shared_buffers=64MB", "-c", "log_timezone=UTC", "-c", "timezone=UTC",
+	}
+	if s.opts.Cert != nil && s.opts.Key != nil {
+		args = append(args, "-c", "ssl=on") // finds server.crt and server.key
 	}
 	for name, value := range s.opts.Settings {
 		args = append(args, "-c", name+"="+value)

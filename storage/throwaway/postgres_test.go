@@ -4,12 +4,20 @@ package throwaway
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -136,6 +144,53 @@ func TestOptionsReachTheServer(t *testing.T) {
 			t.Errorf("%s = %q, %v; want %q", name, got, err, want)
 		}
 	}
+}
+
+func TestPostgresWithTLSAndPasswords(t *testing.T) {
+	cert, key := selfSigned(t)
+	s := NewPostgres(t, PGOptions{
+		Cert: cert, Key: key,
+		Auth: "hostssl all guest 127.0.0.1/32 scram-sha-256\nhost all portico 127.0.0.1/32 trust\n",
+	})
+	db := s.Database(t)
+	mustExec(t, connect(t, db.URL()), "CREATE ROLE guest LOGIN PASSWORD 'secret'")
+	for query, want := range map[string]string{
+		"sslmode=disable":                 "28000", // the rule for guests demands TLS
+		"sslmode=require":                 "28P01",
+		"sslmode=require&password=wrong":  "28P01",
+		"sslmode=require&password=secret": "",
+	} {
+		conn, err := pgx.Connect(t.Context(), strings.Replace(db.URLAs("guest"), "sslmode=disable", query, 1))
+		if err == nil {
+			_ = conn.Close(t.Context())
+		}
+		if sqlState(err) != want || want == "" && err != nil {
+			t.Errorf("%s: %v, want code %q", query, err, want)
+		}
+	}
+}
+
+// selfSigned makes a certificate for 127.0.0.1, in PEM.
+func selfSigned(t *testing.T) (cert, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
 func TestPostgresThatCannotStartSaysWhy(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,10 @@ type RedisOptions struct {
 	// AppendOnly keeps every write on disk, so that it survives Stop, and
 	// Kill as well: each write is handed to the kernel before its answer.
 	AppendOnly bool
+	// Password is demanded of every client; default none.
+	Password string
+	// Cert and Key are PEM; with both the server listens with TLS besides.
+	Cert, Key []byte
 	// Settings are further settings of redis.conf by name, such as
 	// "maxmemory-policy".
 	Settings map[string]string
@@ -72,6 +77,9 @@ func makeRedis(opts RedisOptions) (*RedisServer, error) {
 		return nil, err
 	}
 	s := &RedisServer{bin: bin, dir: dir, log: dir + ".log", opts: opts}
+	if err := s.configure(); err != nil {
+		return nil, err
+	}
 	for range 5 { // another process may take the port that we saw free
 		if s.port, err = freePort(); err != nil {
 			break
@@ -85,6 +93,19 @@ func makeRedis(opts RedisOptions) (*RedisServer, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// configure writes the files that the options bring.
+func (s *RedisServer) configure() error {
+	for name, content := range map[string][]byte{"server.crt": s.opts.Cert, "server.key": s.opts.Key} {
+		if len(content) == 0 {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // start runs the server and waits until it answers. A running one is left
@@ -127,6 +148,13 @@ func (s *RedisServer) arguments() []string {
 		"--appendonly", map[bool]string{false: "no", true: "yes"}[s.opts.AppendOnly],
 		"--appendfsync", "no", "--maxmemory-policy", "noeviction",
 	}
+	if s.opts.Password != "" {
+		args = append(args, "--requirepass", s.opts.Password)
+	}
+	if s.opts.Cert != nil && s.opts.Key != nil {
+		args = append(args, "--tls-port", strconv.Itoa(s.port+busOffset), "--tls-auth-clients", "no",
+			"--tls-cert-file", filepath.Join(s.dir, "server.crt"), "--tls-key-file", filepath.Join(s.dir, "server.key"))
+	}
 	for name, value := range s.opts.Settings {
 		args = append(args, "--"+name, value)
 	}
@@ -150,10 +178,20 @@ func (s *RedisServer) ask(ctx context.Context, command string) (string, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
 	}
+	in := bufio.NewReader(conn)
+	if s.opts.Password != "" {
+		if _, err := say(conn, in, "AUTH "+s.opts.Password); err != nil {
+			return "", err
+		}
+	}
+	return say(conn, in, command)
+}
+
+// say sends one line on a connection and reads the answer.
+func say(conn io.Writer, in *bufio.Reader, command string) (string, error) {
 	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
 		return "", err
 	}
-	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')
 	if err != nil {
 		return "", err
@@ -179,8 +217,20 @@ func (s *RedisServer) Addr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 }
 
-// URL is how a client reaches the server: redis://127.0.0.1:PORT.
-func (s *RedisServer) URL() string { return "redis://" + s.Addr() }
+// URL is how a client reaches the server: redis://127.0.0.1:PORT, with the
+// password when there is one.
+func (s *RedisServer) URL() string { return s.url("redis", s.port) }
+
+// TLSURL is URL with TLS, rediss://, for a server that has a certificate.
+func (s *RedisServer) TLSURL() string { return s.url("rediss", s.port+busOffset) }
+
+func (s *RedisServer) url(scheme string, port int) string {
+	u := url.URL{Scheme: scheme, Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	if s.opts.Password != "" {
+		u.User = url.UserPassword("", s.opts.Password)
+	}
+	return u.String()
+}
 
 // Stop shuts the server down as an administrator would. What it holds
 // survives only with AppendOnly.
@@ -202,7 +252,7 @@ func (s *RedisServer) Start() {
 func (s *RedisServer) StartEmpty() {
 	s.t.Helper()
 	s.Stop()
-	if err := s.wipe(); err != nil {
+	if err := errors.Join(s.wipe(), s.configure()); err != nil {
 		s.t.Fatal(err)
 	}
 	s.Start()

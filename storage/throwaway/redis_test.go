@@ -3,6 +3,10 @@
 package throwaway
 
 import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -74,6 +78,39 @@ func TestRedisSettings(t *testing.T) {
 	for _, want := range []string{"maxmemory_policy:allkeys-lru", "maxmemory:5242880"} {
 		if !strings.Contains(info, want) {
 			t.Errorf("INFO memory lacks %q", want)
+		}
+	}
+}
+
+func TestRedisWithTLSAndPassword(t *testing.T) {
+	cert, key := selfSigned(t)
+	s := NewRedis(t, RedisOptions{Cert: cert, Key: key, Password: "pass", AppendOnly: true})
+	ask(t, s, "SET k 1")
+	s.StartEmpty() // keeps its certificate
+	u, err := url.Parse(s.TLSURL())
+	if err != nil || u.Scheme != "rediss" {
+		t.Fatalf("TLSURL() = %q, %v", s.TLSURL(), err)
+	}
+	if password, _ := u.User.Password(); password != "pass" || !strings.HasPrefix(s.URL(), "redis://:pass@127.0.0.1:") {
+		t.Errorf("URL() = %q and %q, want both with the password", s.URL(), u)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	conn, err := tls.Dial("tcp", u.Host, &tls.Config{RootCAs: roots})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	in := bufio.NewReader(conn)
+	for _, step := range []struct{ command, want string }{
+		{"GET k", "NOAUTH"}, {"AUTH wrong", "WRONGPASS"}, {"AUTH pass", "OK"}, {"SET k 2", "OK"}, {"GET k", "2"},
+	} {
+		got, err := say(conn, in, step.command)
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, step.want) {
+			t.Errorf("%s: %q, want %q", step.command, got, step.want)
 		}
 	}
 }
