@@ -39,6 +39,10 @@ type Durable struct {
 	Refusals    explain.Store
 	Leases      job.Leases
 
+	// Examine looks at the engine for portico doctor: clock, rights, settings.
+	// Nil: there is nothing to look at.
+	Examine func(ctx context.Context) []Finding
+
 	Transactor
 	Health
 	Migrator
@@ -52,6 +56,10 @@ type ShortLived struct {
 	Limits      limit.Store
 	Replay      replay.Store
 	Revocations revocation.Live
+
+	// Examine looks at the engine for portico doctor: persistence, eviction.
+	// Nil: there is nothing to look at.
+	Examine func(ctx context.Context) []Finding
 
 	Health
 	io.Closer
