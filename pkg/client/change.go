@@ -7,6 +7,7 @@ import (
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/secret"
 )
 
@@ -106,9 +107,8 @@ func (s *Service) Disable(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if c.Disabled {
-		return nil
-	}
+	// Also when it is disabled: an earlier call may have died before the live
+	// set heard of it.
 	c.Disabled, c.UpdatedAt = true, time.Now().UTC()
 	err = s.end(ctx, id, "client_disabled", func(ctx context.Context) error { return s.store.Update(ctx, c) })
 	if err != nil {
@@ -162,11 +162,26 @@ func (s *Service) RotateSecret(ctx context.Context, id string, keepOld time.Dura
 	return plain, nil
 }
 
-func (s *Service) end(ctx context.Context, id, reason string, within func(context.Context) error) error {
-	if s.cfg.Ender == nil {
-		return within(ctx)
+// end changes the row and ends what the client holds, in one transaction and
+// on all instances.
+func (s *Service) end(ctx context.Context, id, reason string, change func(context.Context) error) error {
+	if s.cfg.Revoker == nil {
+		return change(ctx)
 	}
-	return s.cfg.Ender.EndClient(ctx, id, reason, within)
+	return s.cfg.Revoker.Revoke(ctx, func(ctx context.Context) ([]revocation.Entry, error) {
+		now := time.Now()
+		if s.cfg.Grants != nil {
+			if err := s.cfg.Grants.RevokeOfClient(ctx, id, reason, now); err != nil {
+				return nil, err
+			}
+		}
+		if err := change(ctx); err != nil {
+			return nil, err
+		}
+		return []revocation.Entry{{
+			Kind: revocation.Client, ID: id, NotBefore: now, ExpiresAt: now.Add(s.cfg.TokenLife), Reason: reason,
+		}}, nil
+	})
 }
 
 func usesSecret(method string) bool {

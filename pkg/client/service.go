@@ -10,6 +10,7 @@ import (
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/paging"
+	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/secret"
 )
 
@@ -24,17 +25,29 @@ type Config struct {
 	// MaxCached bounds the clients kept in memory, and separately the missing
 	// ids, so that strangers' guesses push no client out. Default 10,000.
 	MaxCached int
-	// Ender ends what a client holds when it is disabled or deleted. Nil: the
-	// caller does.
-	Ender Ender
+	// Revoker and Grants end what a client holds when it is disabled or
+	// deleted, before the call returns. Nil Revoker: only the row changes.
+	Revoker Revoker
+	Grants  GrantEnder
+	// TokenLife is at least the longest life of an access token. Default 24
+	// hours.
+	TokenLife time.Duration
 	// Audit hears of every change. Nil: nobody does.
 	Audit audit.Recorder
 }
 
-// Ender ends every grant and token of a client, durably and on all instances,
-// before it returns nil. within runs in the same transaction.
-type Ender interface {
-	EndClient(ctx context.Context, clientID, reason string, within func(ctx context.Context) error) error
+// Revoker makes a revocation hold everywhere. revocation.Service is one.
+type Revoker interface {
+	// Revoke runs cause in one transaction, writes the entries it returns to
+	// the ledger in the same transaction and to the live set, and returns nil
+	// only when both hold.
+	Revoke(ctx context.Context, cause func(ctx context.Context) ([]revocation.Entry, error)) error
+}
+
+// GrantEnder ends what people allowed a client. grant.Store is one.
+type GrantEnder interface {
+	// RevokeOfClient ends all grants of a client.
+	RevokeOfClient(ctx context.Context, clientID, reason string, now time.Time) error
 }
 
 // Service serves clients from a short-lived cache and changes them. It is
@@ -62,6 +75,9 @@ func NewService(store Store, fp *secret.Fingerprinter, cfg Config) *Service {
 	}
 	if cfg.MaxCached <= 0 {
 		cfg.MaxCached = 10_000
+	}
+	if cfg.TokenLife <= 0 {
+		cfg.TokenLife = 24 * time.Hour
 	}
 	s := &Service{
 		store:   store,

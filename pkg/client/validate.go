@@ -23,8 +23,12 @@ const (
 	maxLife     = 366 * 24 * time.Hour
 )
 
-// signingAlgs are what Portico signs ID tokens and answers with.
-var signingAlgs = []string{"RS256", "ES256", "ES384", "PS256", "EdDSA"}
+// IDTokenAlgs and AnswerAlgs are what Portico can sign with, the default
+// first: the keyring has a line of keys for each.
+var (
+	IDTokenAlgs = []string{"RS256", "ES256", "PS256", "EdDSA"}
+	AnswerAlgs  = []string{"RS256", "ES256"}
+)
 
 // AssertionAlgs are what private_key_jwt may be signed with: asymmetric only
 // (RFC 8725 §3.1).
@@ -185,13 +189,16 @@ func checkPKCE(c *Client) *fault.Error {
 }
 
 func checkAlgs(c *Client) *fault.Error {
-	for _, a := range []struct{ name, alg string }{
-		{"id_token_signed_response_alg", c.IDTokenAlg},
-		{"userinfo_signed_response_alg", c.UserinfoAlg},
-		{"introspection_signed_response_alg", c.IntrospectionAlg},
+	for _, a := range []struct {
+		name, alg string
+		ours      []string
+	}{
+		{"id_token_signed_response_alg", c.IDTokenAlg, IDTokenAlgs},
+		{"userinfo_signed_response_alg", c.UserinfoAlg, AnswerAlgs},
+		{"introspection_signed_response_alg", c.IntrospectionAlg, AnswerAlgs},
 	} {
-		if a.alg != "" && !slices.Contains(signingAlgs, a.alg) {
-			return invalid(a.name, strings.Join(signingAlgs, " "), a.alg)
+		if a.alg != "" && !slices.Contains(a.ours, a.alg) {
+			return invalid(a.name, strings.Join(a.ours, " "), a.alg)
 		}
 	}
 	if c.DefaultMaxAge != nil && *c.DefaultMaxAge < 0 {

@@ -3,25 +3,31 @@ package grant
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/secret"
 )
 
 var errBadID = errors.New("grant: not an id of 128 bits")
 
-// Ender ends grants where everybody sees it: the row, the ledger entry in the
-// same transaction, and the live set. within runs inside the transaction.
-// fault.Unavailable when any of them cannot be reached.
-type Ender interface {
-	EndGrant(ctx context.Context, grantID, reason string, within func(ctx context.Context) error) error
+// Revoker makes a revocation hold everywhere. revocation.Service is one.
+type Revoker interface {
+	// Revoke runs cause in one transaction, writes the entries it returns to
+	// the ledger in the same transaction and to the live set, and returns nil
+	// only when both hold.
+	Revoke(ctx context.Context, cause func(ctx context.Context) ([]revocation.Entry, error)) error
 }
 
 // Config holds what a Service needs besides the store.
 type Config struct {
-	// Ender ends a grant durably and on all instances. Required.
-	Ender Ender
+	// Revoker ends a grant durably and on all instances. Required.
+	Revoker Revoker
+	// TokenLife is at least the longest life of an access token: that long the
+	// end of a grant is remembered against its tokens. Default 24 hours.
+	TokenLife time.Duration
 	// Audit hears of revocations. Nil: nobody does.
 	Audit audit.Recorder
 }
@@ -36,6 +42,9 @@ type Service struct {
 
 // NewService returns a service over the store; fp fingerprints what is kept.
 func NewService(store Store, fp *secret.Fingerprinter, cfg Config) *Service {
+	if cfg.TokenLife <= 0 {
+		cfg.TokenLife = 24 * time.Hour
+	}
 	return &Service{store: store, fp: fp, cfg: cfg}
 }
 
@@ -78,10 +87,21 @@ func (s *Service) Revoke(ctx context.Context, id, reason string) error {
 	if id == "" {
 		return fault.New(fault.Internal, "server_error", "Something went wrong on our side.").Because(errBadID)
 	}
-	if err := s.cfg.Ender.EndGrant(ctx, id, reason, func(context.Context) error { return nil }); err != nil {
+	var ended bool
+	err := s.cfg.Revoker.Revoke(ctx, func(ctx context.Context) ([]revocation.Entry, error) {
+		now := time.Now()
+		var err error
+		if ended, err = s.store.Revoke(ctx, id, reason, now); err != nil {
+			return nil, err
+		}
+		// Also when it had ended before: an earlier call may have died between
+		// the commit and the live set.
+		return []revocation.Entry{{Kind: revocation.Grant, ID: id, ExpiresAt: now.Add(s.cfg.TokenLife), Reason: reason}}, nil
+	})
+	if err != nil {
 		return err
 	}
-	if s.cfg.Audit != nil {
+	if ended && s.cfg.Audit != nil {
 		s.cfg.Audit.Record(ctx, audit.Event{Name: audit.GrantRevoked, Data: map[string]string{"grant": id, "reason": reason}})
 	}
 	return nil
