@@ -75,6 +75,11 @@ type Flow struct {
 	FreshLogin bool
 	// AccountChosen holds when the person confirmed the account within this flow.
 	AccountChosen bool
+	// OtherAccount holds when the person asked to sign in as somebody else: the
+	// session of the browser does not count until they did.
+	OtherAccount bool `json:",omitempty"`
+	// Registered holds when the person sent the sign-up form within this flow.
+	Registered bool `json:",omitempty"`
 	// Consented holds when the person pressed allow within this flow.
 	Consented bool
 	// Step is the page last shown, for the way back.

@@ -14,7 +14,7 @@ import (
 
 // Config holds the limits of sessions. Zero durations take the defaults.
 type Config struct {
-	Idle     time.Duration // without a request; default 24 hours
+	Idle     time.Duration // without a request; default 12 hours
 	Absolute time.Duration // from the first sign-in, whatever happens; default 30 days
 	// TokenLife is at least the longest life of an access token: that long
 	// the end of a session is remembered against its tokens; default 24 hours.
@@ -57,7 +57,7 @@ type Service struct {
 
 // NewService returns a service over the store.
 func NewService(store Store, grants GrantEnder, rev Revoker, fp *secret.Fingerprinter, rec audit.Recorder, cfg Config) *Service {
-	cfg.Idle = orDefault(cfg.Idle, 24*time.Hour)
+	cfg.Idle = orDefault(cfg.Idle, 12*time.Hour)
 	cfg.Absolute = orDefault(cfg.Absolute, 30*24*time.Hour)
 	cfg.TokenLife = orDefault(cfg.TokenLife, 24*time.Hour)
 	return &Service{store: store, grants: grants, rev: rev, fp: fp, audit: rec, cfg: cfg}

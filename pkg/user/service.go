@@ -15,30 +15,44 @@ type Sessions interface {
 	EndOfUser(ctx context.Context, userID, except, reason string, also func(ctx context.Context) error) error
 }
 
+// Transactor runs work in one transaction. storage.Durable is one.
+type Transactor interface {
+	InTx(ctx context.Context, fn func(ctx context.Context) error) error
+}
+
 // Service finds and changes people. It is safe for concurrent use.
 type Service struct {
 	store    Store
+	tx       Transactor
 	sessions Sessions
 	audit    audit.Recorder
 }
 
 // NewService returns a service over the store.
-func NewService(store Store, sessions Sessions, rec audit.Recorder) *Service {
-	return &Service{store: store, sessions: sessions, audit: rec}
+func NewService(store Store, tx Transactor, sessions Sessions, rec audit.Recorder) *Service {
+	return &Service{store: store, tx: tx, sessions: sessions, audit: rec}
 }
 
 // Create makes a new person and returns it with its id. The id and the times
-// are ours, whatever u says. fault.Invalid when a field breaks its bounds,
-// fault.Conflict when the e-mail address or username is taken. In a
-// transaction that the context carries, nothing holds before its commit.
-func (s *Service) Create(ctx context.Context, u User) (*User, error) {
+// are ours, whatever u says. also runs in the same transaction (may be nil),
+// so that a person and their password exist both or not at all; it may run
+// more than once and must have no effect outside the database. fault.Invalid
+// when a field breaks its bounds, fault.Conflict when the e-mail address or
+// username is taken.
+func (s *Service) Create(ctx context.Context, u User, also func(ctx context.Context, id string) error) (*User, error) {
 	if err := Validate(&u); err != nil {
 		return nil, err
 	}
 	u.ID = secret.ID()
 	u.CreatedAt = time.Now()
 	u.UpdatedAt = u.CreatedAt
-	if err := s.store.Create(ctx, u); err != nil {
+	err := s.tx.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.Create(ctx, u); err != nil || also == nil {
+			return err
+		}
+		return also(ctx, u.ID)
+	})
+	if err != nil {
 		return nil, err
 	}
 	s.audit.Record(ctx, audit.Event{Name: audit.UserCreated, UserID: u.ID})
@@ -105,7 +119,7 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 	if err := s.setDisabled(ctx, id, false); err != nil {
 		return err
 	}
-	s.audit.Record(ctx, audit.Event{Name: audit.UserUpdated, UserID: id})
+	s.audit.Record(ctx, audit.Event{Name: audit.UserUpdated, UserID: id, Data: map[string]string{"disabled": "false"}})
 	return nil
 }
 

@@ -24,15 +24,12 @@ const (
 	maxRoles    = 64
 )
 
-// Codes of a refused field: the field is the name of the compared value.
-const (
-	CodeInvalid = "invalid_user"
-	CodeTaken   = "user_taken"
-)
+// CodeInvalid is the code of a refused field, which the fault's details name.
+const CodeInvalid = "invalid_user"
 
 // Validate trims u and says whether its fields keep their bounds: an e-mail
 // address or a username, and profile fields in the shape that OIDC Core §5.1
-// gives their claims. fault.Invalid otherwise, with the field compared.
+// gives their claims. fault.Invalid otherwise, naming the field.
 func Validate(u *User) error {
 	trim(u)
 	if u.Email == "" && u.Username == "" {
