@@ -98,9 +98,9 @@ func Path(name string) string {
 // is mounted. Any other name is answered 404.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, name, _ := strings.Cut(r.URL.Path, Prefix)
+		dir, name := path.Split(r.URL.Path)
 		f, ok := byHash[name]
-		if !ok {
+		if !ok || !strings.HasSuffix(dir, Prefix) { // the issuer may have a path of its own in front
 			notFound(w)
 			return
 		}

@@ -69,6 +69,23 @@ func reorders(r rune) bool {
 	return unicode.Is(unicode.Co, r)
 }
 
+// entered returns what a person entered, or an application suggested, as a
+// form shows it again: as it was, but never more than the field takes, and
+// without characters that are not seen.
+func entered(s string, n int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar || reorders(r) {
+			continue
+		}
+		if n--; n < 0 {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
 // tail shortens a host from the left: the end says who owns it.
 func tail(host string, n int) string {
 	if r := []rune(host); len(r) > n {

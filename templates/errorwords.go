@@ -16,6 +16,10 @@ var errorByCode = map[string]string{
 	protocol.ErrTemporarilyUnavailable: "error.unavailable",
 	"form_expired":                     "error.form_expired",
 	"cross_origin":                     "error.cross_origin",
+	"flow_unknown":                     "error.flow_unknown",
+	"flow_foreign":                     "error.flow_foreign",
+	"signup_closed":                    "error.signup_closed",
+	"logout_redirect":                  "error.logout_redirect",
 }
 
 // errorByStatus chooses them for every other code.

@@ -67,6 +67,12 @@ type Login struct {
 	// Fixed holds when the person must prove again that they are Username
 	// (prompt=login, max_age): the field is read-only.
 	Fixed bool
+	// Again says that the person must prove again who they are; Username may
+	// be changed.
+	Again bool
+	// Registered says that the sign-up form was sent, whatever came of it:
+	// nobody learns here whether the address was taken.
+	Registered bool
 	// Problem is why the last attempt did not count; zero: first attempt.
 	Problem Problem
 	// OfferRemember shows the box "Stay signed in"; Remember ticks it.
@@ -182,6 +188,8 @@ func (p Logout) Images() []string { return p.Client.images() }
 
 // SignedOut says that the session is over.
 type SignedOut struct {
+	// Stayed holds when the person chose to stay signed in.
+	Stayed bool
 	Client *Client // where Back leads; nil: nobody named
 	// Back is a registered URL of the client, checked by the caller; empty hides.
 	Back string

@@ -24,6 +24,8 @@ var (
 	Busy = Problem{key: "problem.busy"}
 	// NoDecision asks to press one of the buttons.
 	NoDecision = Problem{key: "problem.decision"}
+	// OtherAccount says that the application asked for somebody else.
+	OtherAccount = Problem{key: "problem.other_account"}
 	// Unreadable says that a field holds characters no keyboard sends.
 	Unreadable = Problem{key: "problem.unreadable"}
 

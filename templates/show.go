@@ -58,15 +58,6 @@ func (s Scope) Words() string {
 	return bounded(s.Name, nameBound)
 }
 
-// clip returns what a person entered as the form shows it again: as it was,
-// but never more than the field takes.
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n])
-	}
-	return s
-}
-
 // Failed reports whether anything entered did not count.
 func (p Register) Failed() bool {
 	return p.Problem.Is() || p.NameProblem.Is() || p.EmailProblem.Is() || p.PasswordProblem.Is()

@@ -87,7 +87,7 @@ func dataOf(pairs []any) (map[string]any, error) {
 // the caller checked is left as it is.
 func (v *view) At(path string) string {
 	if strings.HasPrefix(path, "/") {
-		return v.Base + path
+		return v.Base + "/" + strings.TrimLeft(path, `/\`) // "//host" would be another server
 	}
 	return path
 }
@@ -154,4 +154,4 @@ func (v *view) ErrorWords(p Error) (string, error) {
 }
 
 // funcs are the functions of every template.
-var funcs = template.FuncMap{"clip": clip}
+var funcs = template.FuncMap{"entered": entered}

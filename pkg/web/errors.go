@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/portico-id/portico/pkg/fault"
@@ -66,11 +67,22 @@ func (k *Kit) Refused(r *http.Request, err error) {
 		t.Set("rule", f.Rule)
 	}
 	if f.Cause != nil {
-		t.Set("cause", f.Cause.Error())
+		t.Set("cause", bounded(f.Cause.Error()))
 	}
 	if k.cfg.Explain != nil {
 		k.cfg.Explain.Refused(r.Context(), r, f)
 	}
+}
+
+// maxCause bounds a cause in the log, in bytes: it may quote a stranger, and
+// the stack of a panic is long.
+const maxCause = 4 << 10
+
+func bounded(s string) string {
+	if len(s) > maxCause {
+		return strings.ToValidUTF8(s[:maxCause], "") + "…"
+	}
+	return s
 }
 
 // withStatus gives an error a status that no kind has.

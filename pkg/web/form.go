@@ -31,9 +31,12 @@ func Form(r *http.Request, limit int64) (Fields, error) {
 		return nil, WithStatus(http.StatusUnsupportedMediaType,
 			fault.New(fault.Invalid, "unsupported_media_type", "Send this as a form."))
 	}
+	if r.Body == nil {
+		return Fields{}, nil
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 	if err != nil {
-		return nil, bodyFault(err)
+		return nil, BodyFault(err)
 	}
 	fields := make(Fields)
 	for pair := range strings.SplitSeq(string(body), "&") {
@@ -74,8 +77,9 @@ func badForm(why string) error {
 		Under("a form has each field once, in UTF-8").Because(errors.New(why))
 }
 
-// bodyFault says why a body could not be read.
-func bodyFault(err error) error {
+// BodyFault says why a body could not be read: TooLarge above the bound that
+// Limit put on it, else Invalid.
+func BodyFault(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fault.Hide(tooLarge, fault.TooLarge, "too_large", "This is more than we can take.")
 	}

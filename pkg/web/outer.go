@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -62,7 +63,7 @@ func (k *Kit) logLine(r *http.Request, a *answer) {
 		slog.Int("status", a.status),
 		slog.Int64("bytes", a.bytes),
 		slog.Float64("ms", float64(time.Since(t.Started).Microseconds())/1000),
-		slog.String("remote", t.Remote.String()),
+		slog.String("remote", remoteText(t.Remote)),
 		slog.String("agent", t.UserAgent),
 	}
 	if r.Context().Err() != nil {
@@ -73,6 +74,14 @@ func (k *Kit) logLine(r *http.Request, a *answer) {
 		level = slog.LevelError
 	}
 	k.cfg.Log.LogAttrs(r.Context(), level, "request", append(attrs, t.Facts()...)...)
+}
+
+// remoteText writes the address, or nothing for a peer without one.
+func remoteText(addr netip.Addr) string {
+	if !addr.IsValid() {
+		return ""
+	}
+	return addr.String()
 }
 
 // Recover answers 500 when something outside of With panics. Value and stack

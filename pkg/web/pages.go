@@ -91,7 +91,7 @@ func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, page te
 	h.Set("Cache-Control", "no-store")
 	if p, ok := page.(templates.Illustrated); ok {
 		if images := p.Images(); len(images) > 0 {
-			Policy{Images: images}.Set(h)
+			showImages(h, images)
 		}
 	}
 	w.WriteHeader(status)

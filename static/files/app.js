@@ -1,1 +1,53 @@
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0b5b4c"/><path fill="#fff" d="M6 26V15a10 10 0 0 1 20 0v11h-4V15a6 6 0 0 0-12 0v11z"/><path fill="#8fe0c6" d="M13 26V15.500a3 3 0 0 1 6 0V26z"/></svg>
+// Comfort for the pages. Every page works without this file.
+(function () {
+  "use strict";
+
+  // A button shows and hides the password.
+  function reveal(button) {
+    var input = document.getElementById(button.getAttribute("data-reveal"));
+    if (!input) { return; }
+    button.hidden = false;
+    input.style.paddingInlineEnd = (button.offsetWidth + 16) + "px";
+    button.addEventListener("click", function () {
+      var show = input.type === "password";
+      input.type = show ? "text" : "password";
+      button.textContent = button.getAttribute(show ? "data-hide" : "data-show");
+      input.focus();
+    });
+    if (input.form) {
+      // Browsers remember what stood in text fields.
+      input.form.addEventListener("submit", function () { input.type = "password"; });
+    }
+  }
+
+  // A form is sent once. The button stays enabled: its value must be sent.
+  function once(form) {
+    var sent = false;
+    form.addEventListener("submit", function (event) {
+      if (sent) { event.preventDefault(); return; }
+      sent = true;
+      form.setAttribute("aria-busy", "true");
+    });
+    // The back button may bring the page back as it was left.
+    window.addEventListener("pageshow", function () {
+      sent = false;
+      form.removeAttribute("aria-busy");
+    });
+  }
+
+  // A logo that does not load leaves the monogram behind it.
+  function logo(image) {
+    function gone() { image.hidden = true; }
+    image.addEventListener("error", gone);
+    if (image.complete && !image.naturalWidth) { gone(); }
+  }
+
+  function each(selector, use) {
+    var found = document.querySelectorAll(selector);
+    for (var i = 0; i < found.length; i++) { use(found[i]); }
+  }
+
+  each("[data-reveal]", reveal);
+  each("form[data-once]", once);
+  each(".tile img", logo);
+})();

@@ -1,1 +1,9 @@
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0b5b4c"/><path fill="#fff" d="M6 26V15a10 10 0 0 1 20 0v11h-4V15a6 6 0 0 0-12 0v11z"/><path fill="#8fe0c6" d="M13 26V15.500a3 3 0 0 1 6 0V26z"/></svg>
+// Sends the answer to the application at once (OAuth 2.0 Form Post Response
+// Mode). Without scripts the person presses Continue.
+(function () {
+  "use strict";
+  var form = document.getElementById("formpost");
+  var steps = window.performance && performance.getEntriesByType ? performance.getEntriesByType("navigation") : [];
+  // Somebody who came here by the back button wants to go further back.
+  if (form && !(steps.length && steps[0].type === "back_forward")) { form.submit(); }
+})();
