@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+//go:generate go test -run TestReferenceIsUpToDate -update .
+
 // Reference writes docs/config.md from the fields of Config.
 func Reference() string {
 	var b strings.Builder
