@@ -34,16 +34,18 @@ func bounded(s string, n int) string {
 		if marks = markRun(r, marks); marks > 2 {
 			continue
 		}
-		if count >= n {
-			return strings.TrimRight(b.String(), " ") + "…"
-		}
-		if blank && b.Len() > 0 {
-			b.WriteByte(' ')
+		blank = blank && count > 0
+		if count++; blank {
 			count++
+		}
+		if count > n {
+			return b.String() + "…"
+		}
+		if blank {
+			b.WriteByte(' ')
 		}
 		blank = false
 		b.WriteRune(r)
-		count++
 	}
 	return b.String()
 }

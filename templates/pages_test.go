@@ -1,0 +1,144 @@
+package templates
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// hostile is what a stranger may call an application: markup, an attribute's
+// end, template syntax, our own marks, text turned around, and too much of it.
+var hostile = `"><script>alert(1)</script>'{{.}}` + "\x01\x00\u202eelgooG\u2066\u2069\u200b" + strings.Repeat("A", 10<<10)
+
+// samples are the pages as goldens keep them: ordinary, and with hostile data
+// wherever a stranger has a say.
+func samples() map[string]Page {
+	form := Form{Action: "/login", Flow: "ptf_flow", Token: "token"}
+	shop := &Client{Name: "Acme Travel", LogoURL: "https://cdn.acme.example/logo.png", HomeURL: "https://acme.example",
+		PolicyURL: "https://acme.example/privacy", TermsURL: "https://acme.example/terms"}
+	evil := &Client{Name: hostile, LogoURL: "javascript:alert(1)", PolicyURL: `https://x.example/"onclick="alert(1)`,
+		TermsURL: "data:text/html,<script>alert(1)</script>", HomeURL: "https://user:secret@x.example"}
+	alice := Account{Ref: "ref-alice", Name: "Alice Keller", Login: "alice@example.com"}
+	mallory := Account{Ref: `"><script>`, Name: hostile, Login: hostile, SignedOut: true}
+	return map[string]Page{
+		"login": Login{Form: form, Client: shop, OfferRemember: true, OfferCancel: true, Register: "/register?flow=ptf_flow", Recover: "/recover"},
+		"login-hostile": Login{Form: Form{Action: "//evil.example/", Flow: `"><script>`, Token: `'><script>`}, Client: evil, Username: hostile,
+			Problem: WrongCredentials, Register: "javascript:alert(1)", Recover: `/\evil.example`, Switch: `"><script>`},
+		"login-own":   Login{Form: form},
+		"login-again": Login{Form: form, Client: shop, Username: "alice@example.com", Fixed: true, Switch: "/choose", OfferRemember: true, Remember: true, Problem: TooMany(90 * time.Second)},
+		"consent": Consent{Form: form, Client: *shop, RedirectURI: "https://app.acme.example:8443/cb?x=1", Account: alice,
+			Scopes: []string{"openid", "profile", "email", "address", "phone", "offline_access", "roles"}, Remembered: true, Switch: "/choose",
+			APIs: []API{{Name: "Orders", Audience: "https://orders.example.test", Scopes: []Scope{{"orders:read", "Read your orders"}, {"orders:write", ""}}}}},
+		"consent-hostile": Consent{Form: form, Client: *evil, RedirectURI: "https://" + strings.Repeat("accounts.google.com.", 40) + "evil.example/cb",
+			Account: mallory, Scopes: []string{hostile, "language.name"}, Unverified: true, Problem: NoDecision,
+			APIs: []API{{Audience: hostile}, {Name: hostile, Scopes: []Scope{{hostile, hostile}}}}},
+		"consent-native":  Consent{Form: form, Client: Client{}, RedirectURI: "com.example.app:/cb", Account: Account{Login: "bob"}},
+		"consent-device":  &Consent{Form: form, Client: *shop, RedirectURI: "http://127.0.0.1:51004/cb", Account: alice, Scopes: []string{"openid"}},
+		"chooser":         Chooser{Form: form, Client: shop, Accounts: []Account{alice, {Ref: "ref-bob", Login: "bob@example.com", SignedOut: true}}},
+		"chooser-hostile": Chooser{Form: form, Client: evil, Accounts: []Account{mallory}, Problem: FormExpired},
+		"register":        Register{Form: form, Client: shop, Login: "/login?flow=ptf_flow"},
+		"register-hostile": Register{Form: form, Client: evil, Name: hostile, Email: hostile, PasswordMin: 8, Problem: Unreadable,
+			NameProblem: NameTooLong, EmailProblem: EmailMalformed, PasswordProblem: PasswordTooShort(8)},
+		"logout":            Logout{Form: form, Client: shop, Account: &alice},
+		"logout-own":        Logout{Form: form},
+		"logout-hostile":    Logout{Form: form, Client: evil, Account: &mallory, Problem: FormExpired},
+		"signedout":         SignedOut{Client: shop, Back: "https://acme.example/bye", Login: "/login"},
+		"signedout-plain":   SignedOut{},
+		"signedout-hostile": SignedOut{Client: evil, Back: "javascript:alert(1)", Login: "//evil.example"},
+		"error":             Error{Status: 400, Code: "invalid_redirect_uri", Say: "The redirect_uri is not registered for this client.", RequestID: "Zk3mQ9d0TnOa7s4yq2u1Lw"},
+		"error-over":        Error{Status: 410, Over: true, Code: "flow_over", Say: "This sign-in is over.", RequestID: "Zk3mQ9d0TnOa7s4yq2u1Lw", Back: "https://acme.example/start", BackName: "Acme Travel"},
+		"error-hostile":     Error{Status: 999, Code: hostile, Say: hostile, RequestID: hostile, Back: "javascript:alert(1)", BackName: hostile},
+		"formpost":          FormPost{URL: "https://acme.example/cb", Client: shop, Fields: []Field{{"code", "ptac_abc"}, {"state", "a&b=\"c\" <d>"}, {"iss", "https://id.example"}}},
+		"formpost-hostile":  FormPost{URL: "javascript:alert(1)", Client: evil, Fields: []Field{{hostile, hostile}}},
+	}
+}
+
+func draw(t *testing.T, frame Frame, page Page) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, frame, page); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+var digest = regexp.MustCompile(`\.[0-9a-f]{12}\.`)
+
+func TestPagesAreAsReviewed(t *testing.T) {
+	for name, page := range samples() {
+		t.Run(name, func(t *testing.T) {
+			got := digest.ReplaceAllString(draw(t, Frame{Base: "/auth"}, page), ".DIGEST.")
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s differs (-want +got):\n%s", file, diff)
+			}
+		})
+	}
+}
+
+func TestEveryGoldenBelongsToAPage(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.golden")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	pages := samples()
+	for _, file := range files {
+		if name := strings.TrimSuffix(filepath.Base(file), ".golden"); pages[name] == nil {
+			t.Errorf("%s belongs to no page", file)
+		}
+	}
+}
+
+func TestWritesNothingWhenAPageFails(t *testing.T) {
+	var b bytes.Buffer
+	if err := Write(&b, Frame{}, unknownPage{}); err == nil || b.Len() != 0 {
+		t.Errorf("an unknown page gave %v and %d bytes", err, b.Len())
+	}
+	if err := Write(&b, Frame{}, wrongPage{}); err == nil || b.Len() != 0 {
+		t.Errorf("a page without the fields of its template gave %v and %d bytes", err, b.Len())
+	}
+}
+
+type unknownPage struct{}
+
+func (unknownPage) Template() string { return "login/nothing.html" }
+
+type wrongPage struct{}
+
+func (wrongPage) Template() string { return "login/login.html" }
+
+func TestBrandIsTheOperators(t *testing.T) {
+	if got := draw(t, Frame{Brand: "Example & Sons"}, Login{}); !strings.Contains(got, "<title>Sign in · Example &amp; Sons</title>") {
+		t.Errorf("title lacks the brand: %s", got[:400])
+	}
+}
+
+func BenchmarkLoginPage(b *testing.B) {
+	page := samples()["login"]
+	var buf bytes.Buffer
+	b.ReportAllocs()
+	for b.Loop() {
+		buf.Reset()
+		if err := Write(&buf, Frame{}, page); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
