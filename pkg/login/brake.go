@@ -1,0 +1,118 @@
+package login
+
+import (
+	"context"
+	"math"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/limit"
+	"github.com/portico-id/portico/pkg/secret"
+	"github.com/portico-id/portico/pkg/trail"
+	"github.com/portico-id/portico/pkg/user"
+)
+
+// How many failures are borne (OWASP ASVS 6.3.1).
+const (
+	perAccount = 5
+	perAddress = 20
+	window     = 15 * time.Minute
+)
+
+// identifier is the kind under which a name that somebody typed is
+// fingerprinted: counters hold no e-mail address.
+const identifier secret.Kind = "login"
+
+// brake slows guessing, per account and per address.
+type brake struct {
+	limits    limit.Store
+	fp        *secret.Fingerprinter
+	byAccount limit.Rule
+	byAddress limit.Rule
+}
+
+func newBrake(limits limit.Store, fp *secret.Fingerprinter, factor int) brake {
+	return brake{
+		limits: limits, fp: fp,
+		byAccount: limit.Rule{Name: "login-account", Max: perAccount, Window: window},
+		byAddress: limit.Rule{Name: "login-address", Max: perAddress * max(1, factor), Window: window},
+	}
+}
+
+// tries are the counts of one attempt.
+type tries struct {
+	brake *brake
+	ctx   context.Context //nolint:containedctx // lives within one call of attempt
+	taken []taken
+}
+
+type taken struct {
+	rule limit.Rule
+	key  string
+}
+
+func (b *brake) begin(ctx context.Context) *tries { return &tries{brake: b, ctx: ctx} }
+
+// address counts the attempt for where it comes from.
+func (t *tries) address() error {
+	return t.take(t.brake.byAddress, addressKey(t.ctx), "OWASP ASVS 6.3.1 failures per address")
+}
+
+// account counts the attempt for whom it aims at. A person has one counter
+// for all identifiers and spellings; a name that nobody has is counted alike.
+func (t *tries) account(u *user.User, typed string) error {
+	key := "name:" + t.brake.fp.Of(identifier, user.Normalise(typed))
+	if u != nil {
+		key = "user:" + u.ID
+	}
+	return t.take(t.brake.byAccount, key, "OWASP ASVS 6.3.1 failures per account")
+}
+
+func (t *tries) take(rule limit.Rule, key, clause string) error {
+	got, err := t.brake.limits.Take(t.ctx, rule, key, time.Now())
+	if err != nil {
+		return err
+	}
+	if !got.Allowed {
+		return fault.New(fault.Limited, "rate_limited", "There were too many attempts. Wait a little and try again.").
+			Under(clause).Compare(rule.Name, "at most "+strconv.Itoa(rule.Max)+" in "+rule.Window.String(), "more").
+			After(max(got.RetryAfter, time.Second))
+	}
+	t.taken = append(t.taken, taken{rule, key})
+	return nil
+}
+
+// giveBack undoes the counts of an attempt that was no failure, also when the
+// person has gone meanwhile. If it fails, the count is only stricter.
+func (t *tries) giveBack() {
+	ctx := context.WithoutCancel(t.ctx)
+	for _, one := range t.taken {
+		if err := t.brake.limits.Give(ctx, one.rule, one.key, time.Now()); err != nil {
+			trail.Set(ctx, "limit_give", "failed")
+		}
+	}
+	t.taken = nil
+}
+
+// addressKey names where a request comes from: an IPv4 address, or the /64
+// that one IPv6 subscriber has.
+func addressKey(ctx context.Context) string {
+	var addr netip.Addr
+	if t := trail.From(ctx); t != nil {
+		addr = t.Remote.Unmap()
+	}
+	if !addr.IsValid() {
+		return "none"
+	}
+	if addr.Is6() {
+		if p, err := addr.WithZone("").Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return addr.String()
+}
+
+// seconds writes a Retry-After value (RFC 9110 §10.2.3), rounded up.
+func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }

@@ -1,0 +1,91 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/portico-id/portico/pkg/assurance"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/login/visit"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/web"
+)
+
+// Dispatcher implements flow.Dispatcher: it sends the browser to the page of
+// the step that is missing, or lets the flow finish. It is safe for
+// concurrent use once it is bound.
+type Dispatcher struct {
+	kit    *web.Kit
+	flows  *flow.Service
+	opener *visit.Opener
+	finish flow.Finisher
+}
+
+// NewDispatcher returns a dispatcher. Bind gives it the Finisher before it
+// serves: the two need each other.
+func NewDispatcher(kit *web.Kit, flows *flow.Service, opener *visit.Opener) *Dispatcher {
+	return &Dispatcher{kit: kit, flows: flows, opener: opener}
+}
+
+// Bind names who answers the application. It is called once, before anything
+// is served.
+func (d *Dispatcher) Bind(f flow.Finisher) { d.finish = f }
+
+var _ flow.Dispatcher = (*Dispatcher)(nil)
+
+// pages are the pages of the steps.
+var pages = map[assurance.Step]string{
+	assurance.Create:  protocol.PathSignup,
+	assurance.Login:   protocol.PathLogin,
+	assurance.Select:  PathAccount,
+	assurance.Consent: protocol.PathConsent,
+}
+
+// Next implements flow.Dispatcher.
+func (d *Dispatcher) Next(w http.ResponseWriter, r *http.Request, f *flow.Flow) error {
+	v, err := d.opener.Of(r, f)
+	if err != nil {
+		return err
+	}
+	return d.proceed(w, r, v)
+}
+
+// proceed is Next for a visit that is open already.
+func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
+	if v.Step == assurance.None {
+		return d.ended(r, v.Flow, d.finish.Finish(w, r, v.Flow))
+	}
+	if v.Flow.Request.HasPrompt(protocol.PromptNone) {
+		return d.refuse(w, r, v.Flow, assurance.Refusal(v.Step))
+	}
+	page, ok := pages[v.Step]
+	if !ok {
+		return fault.As(errors.New("login: no page for the step " + v.Step.String()))
+	}
+	v.Flow.Step = v.Step.String()
+	// Losing to another request of the same tab is fine: the page looks again
+	// at what is kept and asks for what is missing there.
+	if err := d.flows.Save(r.Context(), v.Flow); err != nil && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	return d.kit.SeeOther(w, r, at(page, v.Flow.ID))
+}
+
+// refuse answers the application with an error.
+func (d *Dispatcher) refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, why *fault.Error) error {
+	return d.ended(r, f, d.finish.Refuse(w, r, f, why))
+}
+
+// ended leads back to the application when another request of the same tab
+// finished first.
+func (d *Dispatcher) ended(r *http.Request, f *flow.Flow, err error) error {
+	if fault.Is(err, fault.Conflict) {
+		return d.opener.Over(r.Context(), f, fault.New(fault.Gone, "flow_over", "This sign-in was finished by another request.").
+			Under("RFC 6749 §4.1.2 one request is answered once").Because(err))
+	}
+	return err
+}
+
+// loginIsNext reports whether the login form is the page to show.
+func loginIsNext(v *visit.Visit) bool { return v.Step == assurance.Login }

@@ -1,0 +1,229 @@
+// Package login leads a person through the steps that a request misses, and
+// draws two of them: signing in with a password and choosing the account. It
+// does not decide what is missing (assurance does) and answers no application
+// (the flow.Finisher does).
+package login
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/limit"
+	"github.com/portico-id/portico/pkg/login/visit"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/secret"
+	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/trail"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/pkg/web"
+	"github.com/portico-id/portico/templates"
+)
+
+// PathAccount is the page that chooses the account.
+const PathAccount = protocol.PathLogin + "/account"
+
+// maxForm bounds the body of a form, in bytes.
+const maxForm = 16 << 10
+
+// Passwords verifies passwords. password.Service is one.
+type Passwords interface {
+	Verify(ctx context.Context, userID, plain string) (bool, error)
+	VerifyNobody(ctx context.Context, plain string) error
+}
+
+// Deps is what a Handler needs. All of it.
+type Deps struct {
+	Kit         *web.Kit
+	Dispatcher  *Dispatcher
+	Sessions    *session.Service
+	Users       *user.Service
+	Passwords   Passwords
+	Limits      limit.Store
+	Fingerprint *secret.Fingerprinter
+	Audit       audit.Recorder
+	// LimitFactor multiplies the tries per address, not those per account;
+	// default 1.
+	LimitFactor int
+}
+
+// Handler serves /login and /login/account. It is safe for concurrent use.
+type Handler struct {
+	Deps
+	brake brake
+}
+
+// New returns a handler.
+func New(d Deps) *Handler {
+	return &Handler{Deps: d, brake: newBrake(d.Limits, d.Fingerprint, d.LimitFactor)}
+}
+
+// Login serves the form that asks who is there. GET shows it when a login is
+// what the flow misses; POST takes it.
+func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return h.show(w, r)
+	case http.MethodPost:
+		return h.signIn(w, r)
+	}
+	return web.MethodNotAllowed(w, "GET, HEAD, POST")
+}
+
+func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
+	v, err := h.Dispatcher.opener.Open(r)
+	if err != nil {
+		return err
+	}
+	if !loginIsNext(v) {
+		return h.Dispatcher.proceed(w, r, v)
+	}
+	entry := entry{username: prefill(v)}
+	if v.Flow.FreshLogin && v.Flow.Request.HintSubject != "" {
+		entry.problem = templates.OtherAccount // they signed in, and are somebody else
+	}
+	return h.draw(w, r, http.StatusOK, v, entry)
+}
+
+// entry is what the form shows of the attempt before.
+type entry struct {
+	username string
+	remember bool
+	problem  templates.Problem
+}
+
+// prefill returns who the person is expected to be: whom the application
+// named, else who is signed in and has to prove it again.
+func prefill(v *visit.Visit) string {
+	switch {
+	case v.Flow.OtherAccount || v.Flow.FreshLogin:
+		return ""
+	case v.Flow.Request.LoginHint != "":
+		return v.Flow.Request.LoginHint
+	case v.User != nil:
+		return loginOf(v.User)
+	}
+	return ""
+}
+
+// loginOf returns what the person would type.
+func loginOf(u *user.User) string {
+	if u.Email != "" {
+		return u.Email
+	}
+	return u.Username
+}
+
+func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *visit.Visit, e entry) error {
+	id := v.Flow.ID
+	page := templates.Login{
+		Form:   templates.Form{Action: at(protocol.PathLogin, id), Token: h.token(w, r, "login", id)},
+		Client: ClientView(v.Client), Username: e.username, Problem: e.problem,
+		Again:         v.User != nil && !v.Flow.OtherAccount && !e.problem.Is(),
+		Registered:    v.Flow.Registered && !e.problem.Is(),
+		OfferRemember: true, Remember: e.remember, OfferCancel: true,
+	}
+	if h.Dispatcher.opener.Signup && !v.Flow.Registered {
+		page.Register = at(protocol.PathSignup, id)
+	}
+	if v.User != nil {
+		page.Switch = at(PathAccount, id)
+	}
+	return h.Kit.Render(w, r, status, page)
+}
+
+// at returns the path of a step page for a flow. Flow ids need no escaping.
+func at(path, flowID string) string { return path + "?flow=" + flowID }
+
+func (h *Handler) token(w http.ResponseWriter, r *http.Request, purpose string, bound ...string) string {
+	return h.Kit.FormToken(purpose, append([]string{h.Kit.Cookies.Browser(w, r)}, bound...)...)
+}
+
+// ClientView returns an application as the pages show it.
+func ClientView(c *client.Client) *templates.Client {
+	if c == nil {
+		return nil
+	}
+	return &templates.Client{Name: c.Name, LogoURL: c.LogoURI, PolicyURL: c.PolicyURI, TermsURL: c.TosURI, HomeURL: c.ClientURI}
+}
+
+// signIn takes the form.
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.Form(r, maxForm)
+	if err != nil {
+		return err
+	}
+	v, err := h.Dispatcher.opener.Open(r)
+	if err != nil {
+		return err
+	}
+	if err := h.Kit.CheckFormToken(form[templates.FieldToken], "login", h.Kit.Cookies.KnownBrowser(r), v.Flow.ID); err != nil {
+		return err
+	}
+	if form["decision"] == "deny" {
+		return h.Dispatcher.refuse(w, r, v.Flow, fault.New(fault.Denied, protocol.ErrAccessDenied,
+			"The person did not sign in.").Under("RFC 6749 §4.1.2.1 the person signs in"))
+	}
+	e := entry{username: form["username"], remember: form["remember"] == "on"}
+	u, err := h.attempt(r.Context(), v, form["username"], form["password"])
+	switch {
+	case err == nil:
+		return h.welcome(w, r, v.Flow, u, e.remember)
+	case fault.Is(err, fault.Unauthenticated):
+		h.Kit.Refused(r, err)
+		e.problem = templates.WrongCredentials
+		// 200: the answer is the form once more, and it is the same for
+		// everybody who did not get in.
+		return h.draw(w, r, http.StatusOK, v, e)
+	case fault.Is(err, fault.Limited):
+		h.Kit.Refused(r, err)
+		wait := fault.As(err).RetryAfter
+		e.problem = templates.TooMany(wait)
+		w.Header().Set("Retry-After", seconds(wait))
+		return h.draw(w, r, http.StatusTooManyRequests, v, e)
+	}
+	return err
+}
+
+// welcome opens the session and goes on with the flow.
+func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, remember bool) error {
+	ctx := r.Context()
+	start := session.Start{UserID: u.ID, ACR: ACR, AMR: []string{"pwd"}, Replace: h.Kit.Cookies.Session(r)}
+	if t := trail.From(ctx); t != nil {
+		start.UserAgent = t.UserAgent
+		if t.Remote.IsValid() {
+			start.Address = t.Remote.String()
+		}
+	}
+	token, s, err := h.Sessions.Start(ctx, start)
+	if err != nil {
+		return err
+	}
+	var life time.Duration // zero: until the browser closes
+	if remember {
+		life = h.Sessions.Config().Absolute
+	}
+	h.Kit.Cookies.SetSession(w, token, life)
+	trail.Set(ctx, "user_id", u.ID)
+	trail.Set(ctx, "sid", s.ID)
+	h.Audit.Record(ctx, audit.Event{Name: audit.LoginSucceeded, Actor: u.ID, UserID: u.ID,
+		ClientID: f.Request.ClientID, SessionID: s.ID, Data: map[string]string{"amr": "pwd"}})
+
+	if f.UserID != u.ID {
+		f.Consented = false // somebody else's
+	}
+	f.UserID, f.SessionID = u.ID, s.ID
+	f.FreshLogin, f.AccountChosen, f.OtherAccount = true, true, false
+	v, err := h.Dispatcher.opener.With(ctx, f, s, u)
+	if err != nil {
+		return err
+	}
+	return h.Dispatcher.proceed(w, r, v)
+}
+
+// ACR is the authentication context of a password alone.
+const ACR = "1"

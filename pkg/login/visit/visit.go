@@ -1,0 +1,164 @@
+// Package visit opens what a step page is about: the flow of this browser,
+// the application that asks, who is signed in, and which step is missing. It
+// draws nothing and saves nothing; login, consent and signup stand on it.
+package visit
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/portico-id/portico/pkg/assurance"
+	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/trail"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/pkg/web"
+)
+
+// Visit is one request to a step page.
+type Visit struct {
+	Flow   *flow.Flow
+	Client *client.Client
+	// Session and User are who is signed in in this browser; nil: nobody, or
+	// somebody who is disabled.
+	Session *session.Session
+	User    *user.User
+	// Step is the first one that is missing. A person who asked for another
+	// account has to sign in, whoever Session is.
+	Step assurance.Step
+}
+
+// Clients finds applications. client.Service is one.
+type Clients interface {
+	Get(ctx context.Context, id string) (*client.Client, error)
+}
+
+// Consents knows what people allowed. consent.Service is one.
+type Consents interface {
+	Covers(ctx context.Context, u *user.User, c *client.Client, q *flow.Request) (bool, error)
+}
+
+// Opener opens visits. It is safe for concurrent use.
+type Opener struct {
+	Cookies  web.Cookies
+	Flows    *flow.Service
+	Sessions *session.Service
+	Users    *user.Service
+	Clients  Clients
+	Consents Consents
+	// Signup holds when people may create accounts; prompt=create asks for a
+	// login otherwise.
+	Signup bool
+}
+
+// Open opens the flow that the query names. Errors are ready for a page: an
+// unknown flow, one of another browser, and one that is over, with the way
+// back to the application.
+func (o *Opener) Open(r *http.Request) (*Visit, error) {
+	f, err := o.Flows.Load(r.Context(), flowID(r), o.Cookies.KnownBrowser(r))
+	if f != nil {
+		web.Prefer(r, f.Request.UILocales...)
+		trail.Set(r.Context(), "client_id", f.Request.ClientID)
+	}
+	if fault.Is(err, fault.Gone) && f != nil {
+		return nil, o.Over(r.Context(), f, err)
+	} else if err != nil {
+		return nil, err
+	}
+	return o.Of(r, f)
+}
+
+// flowID returns the one flow of the query; several are none.
+func flowID(r *http.Request) string {
+	if ids := r.URL.Query()["flow"]; len(ids) == 1 {
+		return ids[0]
+	}
+	return ""
+}
+
+// Of opens a flow that is at hand.
+func (o *Opener) Of(r *http.Request, f *flow.Flow) (*Visit, error) {
+	s, u, err := o.SignedIn(r)
+	if err != nil {
+		return nil, err
+	}
+	return o.With(r.Context(), f, s, u)
+}
+
+// SignedIn returns the session of this browser and its person, or nil for
+// both. A session whose person is gone or disabled counts for nothing.
+func (o *Opener) SignedIn(r *http.Request) (*session.Session, *user.User, error) {
+	ctx := r.Context()
+	s, err := o.Sessions.FromToken(ctx, o.Cookies.Session(r))
+	if err != nil || s == nil {
+		return nil, nil, err
+	}
+	u, err := o.Users.Get(ctx, s.UserID)
+	if fault.Is(err, fault.NotFound) || err == nil && u.Disabled {
+		return nil, nil, nil
+	} else if err != nil {
+		return nil, nil, err
+	}
+	trail.Set(ctx, "user_id", u.ID)
+	trail.Set(ctx, "sid", s.ID)
+	return s, u, nil
+}
+
+// With opens a flow for a session that is at hand: of somebody who has just
+// signed in. What another person did within the flow is forgotten.
+func (o *Opener) With(ctx context.Context, f *flow.Flow, s *session.Session, u *user.User) (*Visit, error) {
+	c, err := o.client(ctx, f.Request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil && f.UserID != s.UserID {
+		f.FreshLogin, f.AccountChosen, f.Consented = false, false, false
+		f.UserID = s.UserID
+	}
+	if s != nil {
+		f.SessionID = s.ID
+	}
+	v := &Visit{Flow: f, Client: c, Session: s, User: u}
+	v.Step, err = o.missing(ctx, v)
+	return v, err
+}
+
+func (o *Opener) client(ctx context.Context, id string) (*client.Client, error) {
+	c, err := o.Clients.Get(ctx, id)
+	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+		return nil, fault.New(fault.Denied, protocol.ErrInvalidClient, "This application is not known here any more.").
+			Under("RFC 6749 §4.1.2.1 the client exists and is enabled").Compare("client_id", "enabled", id).Because(err)
+	}
+	return c, err
+}
+
+// missing asks for the stored consent only when nothing else is missing.
+func (o *Opener) missing(ctx context.Context, v *Visit) (assurance.Step, error) {
+	in := assurance.Input{Flow: v.Flow, Client: v.Client, Session: v.Session, Covered: true, Now: time.Now()}
+	if v.Flow.OtherAccount && !v.Flow.FreshLogin {
+		in.Session = nil
+	}
+	step := o.possible(assurance.Missing(in), v)
+	if step != assurance.None {
+		return step, nil
+	}
+	covered, err := o.Consents.Covers(ctx, v.User, v.Client, &v.Flow.Request)
+	if err != nil {
+		return step, err
+	}
+	in.Covered = covered
+	return o.possible(assurance.Missing(in), v), nil
+}
+
+// possible turns a demand for a new account into one for a login when the
+// form was sent already, or nobody may create one.
+func (o *Opener) possible(step assurance.Step, v *Visit) assurance.Step {
+	if step == assurance.Create && (!o.Signup || v.Flow.Registered) {
+		return assurance.Login
+	}
+	return step
+}
