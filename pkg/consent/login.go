@@ -25,19 +25,24 @@ const pathAccount = protocol.PathLogin + "/account"
 // maxForm bounds the body of the form, in bytes.
 const maxForm = 4 << 10
 
+// Steps leads on. login.Dispatcher is one.
+type Steps interface {
+	flow.Dispatcher
+	// Refuse answers the application with an error and ends the flow.
+	Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, why *fault.Error) error
+}
+
 // Handler serves /consent. It is safe for concurrent use.
 type Handler struct {
 	kit    *web.Kit
 	opener *visit.Opener
-	next   flow.Dispatcher
-	finish flow.Finisher
+	steps  Steps
 	svc    *Service
 }
 
-// NewHandler returns a handler of the consent page. finish answers the
-// application when the person denies.
-func NewHandler(kit *web.Kit, opener *visit.Opener, next flow.Dispatcher, finish flow.Finisher, svc *Service) *Handler {
-	return &Handler{kit: kit, opener: opener, next: next, finish: finish, svc: svc}
+// NewHandler returns a handler of the consent page.
+func NewHandler(kit *web.Kit, opener *visit.Opener, steps Steps, svc *Service) *Handler {
+	return &Handler{kit: kit, opener: opener, steps: steps, svc: svc}
 }
 
 // Consent serves the page that asks. GET shows it when a consent is what the
@@ -55,7 +60,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if v.Step != assurance.Consent {
-		return h.next.Next(w, r, v.Flow)
+		return h.steps.Next(w, r, v.Flow)
 	}
 	return h.draw(w, r, v, templates.Problem{})
 }
@@ -157,7 +162,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if v.Step != assurance.Consent && v.Step != assurance.None {
-		return h.next.Next(w, r, v.Flow) // signed out meanwhile, or too long ago
+		return h.steps.Next(w, r, v.Flow) // signed out meanwhile, or too long ago
 	}
 	if err := h.kit.CheckFormToken(form[templates.FieldToken], "consent", h.kit.Cookies.KnownBrowser(r), v.Flow.ID, v.Session.ID); err != nil {
 		return err
@@ -178,18 +183,13 @@ func (h *Handler) allow(w http.ResponseWriter, r *http.Request, v *visit.Visit) 
 	}
 	h.record(r, v, audit.ConsentGranted)
 	v.Flow.Consented = true
-	return h.next.Next(w, r, v.Flow)
+	return h.steps.Next(w, r, v.Flow)
 }
 
 func (h *Handler) deny(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	h.record(r, v, audit.ConsentDenied)
-	err := h.finish.Refuse(w, r, v.Flow, fault.New(fault.Denied, protocol.ErrAccessDenied,
+	return h.steps.Refuse(w, r, v.Flow, fault.New(fault.Denied, protocol.ErrAccessDenied,
 		"The person did not allow it.").Under("RFC 6749 §4.1.2.1 the person allows the request"))
-	if fault.Is(err, fault.Conflict) {
-		return h.opener.Over(r.Context(), v.Flow, fault.New(fault.Gone, "flow_over", "This sign-in was finished by another request.").
-			Under("RFC 6749 §4.1.2 one request is answered once").Because(err))
-	}
-	return err
 }
 
 func (h *Handler) record(r *http.Request, v *visit.Visit, name audit.Name) {

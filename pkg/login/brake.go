@@ -96,22 +96,12 @@ func (t *tries) giveBack() {
 	t.taken = nil
 }
 
-// addressKey names where a request comes from: an IPv4 address, or the /64
-// that one IPv6 subscriber has.
+// addressKey names where a request comes from.
 func addressKey(ctx context.Context) string {
-	var addr netip.Addr
 	if t := trail.From(ctx); t != nil {
-		addr = t.Remote.Unmap()
+		return limit.AddressKey(t.Remote)
 	}
-	if !addr.IsValid() {
-		return "none"
-	}
-	if addr.Is6() {
-		if p, err := addr.WithZone("").Prefix(64); err == nil {
-			return p.String()
-		}
-	}
-	return addr.String()
+	return limit.AddressKey(netip.Addr{})
 }
 
 // seconds writes a Retry-After value (RFC 9110 §10.2.3), rounded up.

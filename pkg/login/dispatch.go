@@ -57,7 +57,7 @@ func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Vi
 		return d.ended(r, v.Flow, d.finish.Finish(w, r, v.Flow))
 	}
 	if v.Flow.Request.HasPrompt(protocol.PromptNone) {
-		return d.refuse(w, r, v.Flow, assurance.Refusal(v.Step))
+		return d.Refuse(w, r, v.Flow, assurance.Refusal(v.Step))
 	}
 	page, ok := pages[v.Step]
 	if !ok {
@@ -72,8 +72,8 @@ func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Vi
 	return d.kit.SeeOther(w, r, at(page, v.Flow.ID))
 }
 
-// refuse answers the application with an error.
-func (d *Dispatcher) refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, why *fault.Error) error {
+// Refuse answers the application with an error and ends the flow.
+func (d *Dispatcher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, why *fault.Error) error {
 	return d.ended(r, f, d.finish.Refuse(w, r, f, why))
 }
 

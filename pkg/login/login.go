@@ -165,7 +165,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if form["decision"] == "deny" {
-		return h.Dispatcher.refuse(w, r, v.Flow, fault.New(fault.Denied, protocol.ErrAccessDenied,
+		return h.Dispatcher.Refuse(w, r, v.Flow, fault.New(fault.Denied, protocol.ErrAccessDenied,
 			"The person did not sign in.").Under("RFC 6749 §4.1.2.1 the person signs in"))
 	}
 	e := entry{username: form["username"], remember: form["remember"] == "on"}
