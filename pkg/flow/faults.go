@@ -13,7 +13,8 @@ func foreign() *fault.Error {
 		WithHint("The browser cookie is missing or belongs to another browser: a copied link, or cookies are blocked.")
 }
 
-func over() *fault.Error {
+// ErrOver is the fault of a flow that is over, for who finds out without Load.
+func ErrOver() *fault.Error {
 	return fault.New(fault.Gone, "flow_over", "This sign-in is over: it was finished or took too long.").
 		Under("RFC 6749 §4.1.2 one request is answered once, within its time")
 }

@@ -4,6 +4,7 @@
 package flow
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -107,4 +108,7 @@ type Finisher interface {
 	Finish(w http.ResponseWriter, r *http.Request, f *Flow) error
 	// Refuse answers the application with an authorization error.
 	Refuse(w http.ResponseWriter, r *http.Request, f *Flow, why *fault.Error) error
+	// Over returns err, for a flow that Service.Load found to be over, with the
+	// way back to the application for its page.
+	Over(ctx context.Context, f *Flow, err error) error
 }

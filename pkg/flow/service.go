@@ -106,7 +106,7 @@ func (s *Service) Load(ctx context.Context, id, browserToken string) (*Flow, err
 		return nil, foreign()
 	}
 	if !f.DoneAt.IsZero() || !time.Now().Before(f.ExpiresAt) {
-		return f, over()
+		return f, ErrOver()
 	}
 	return f, nil
 }
@@ -116,7 +116,7 @@ func (s *Service) Load(ctx context.Context, id, browserToken string) (*Flow, err
 // saved exists in this request only: nothing is stored.
 func (s *Service) Done(ctx context.Context, f *Flow) error {
 	if !f.DoneAt.IsZero() {
-		return fault.New(fault.Conflict, "flow_over", "This sign-in was already finished.").
+		return fault.New(fault.Conflict, "flow_over", "This sign-in is over.").
 			Under("RFC 6749 §4.1.2 one request is answered once")
 	}
 	f.DoneAt = time.Now()
@@ -125,6 +125,21 @@ func (s *Service) Done(ctx context.Context, f *Flow) error {
 	}
 	if err := s.Save(ctx, f); err != nil {
 		f.DoneAt = time.Time{}
+		return err
+	}
+	return nil
+}
+
+// Reopen takes back what Done did, for the caller that won and then could not
+// answer: the person may press the button again.
+func (s *Service) Reopen(ctx context.Context, f *Flow) error {
+	at := f.DoneAt
+	f.DoneAt = time.Time{}
+	if !f.Saved {
+		return nil
+	}
+	if err := s.Save(ctx, f); err != nil {
+		f.DoneAt = at
 		return err
 	}
 	return nil

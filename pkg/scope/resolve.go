@@ -128,7 +128,7 @@ func (r *resolver) readScopes() ([]string, error) {
 // machine gets all of the client's own, a person's client those of the
 // resources it names. Both only within the resources, when there are any.
 func (r *resolver) defaults() []string {
-	if !r.ask.Machine && len(r.targets) == 0 {
+	if r.ask.Granted || !r.ask.Machine && len(r.targets) == 0 {
 		return nil
 	}
 	var out []string

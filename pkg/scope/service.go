@@ -155,6 +155,9 @@ type Ask struct {
 	Resources []string
 	// Machine holds for client credentials: no person takes part.
 	Machine bool
+	// Granted holds when Scopes were granted before: an empty list is then
+	// empty, and takes no default.
+	Granted bool
 }
 
 // Answer is what a request may get.

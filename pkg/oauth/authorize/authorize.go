@@ -1,0 +1,162 @@
+// Package authorize is the authorization endpoint: a table of checks, then a
+// flow, then the answer to the application. It asks the person nothing (login
+// and consent do) and makes no codes (the provider does).
+package authorize
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/portico-id/portico/pkg/assurance"
+	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/keyring"
+	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/trail"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/pkg/web"
+)
+
+// Deps are what the endpoint needs besides its Finisher.
+type Deps struct {
+	Finisher *Finisher
+	// Dispatcher takes over when a person has to do something.
+	Dispatcher flow.Dispatcher
+	Hints      Hints
+	// PKCERequired demands a code challenge of every client (PORTICO_PKCE
+	// required); else the client decides.
+	PKCERequired bool
+}
+
+// Hints verifies an id_token_hint. keyring.Ring is one.
+type Hints interface {
+	VerifyHint(token string) (payload []byte, header keyring.Header, err error)
+}
+
+// Handler is the authorization endpoint. It is safe for concurrent use.
+type Handler struct {
+	*Finisher
+	dispatcher flow.Dispatcher
+	hints      Hints
+	pkce       bool
+}
+
+// New returns the endpoint.
+func New(d Deps) *Handler {
+	return &Handler{Finisher: d.Finisher, dispatcher: d.Dispatcher, hints: d.Hints, pkce: d.PKCERequired}
+}
+
+// Authorize answers GET and POST of the authorization endpoint (RFC 6749
+// §3.1). Mount it with web.Kit.OpenPages: applications post to it from their
+// own origin. It offers no CORS (RFC 9700 §2.6). Errors that it returns are
+// for a page of ours; where the redirect URI is proven they have been sent
+// there and nil is returned.
+func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet:
+		return h.get(w, r)
+	case http.MethodPost:
+		return h.post(w, r)
+	default:
+		return web.MethodNotAllowed(w, "GET, POST")
+	}
+}
+
+// answer serves a request whose parameters were read.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, rq *request) error {
+	if err := h.run(r.Context(), proof, rq); err != nil {
+		return err
+	}
+	if err := h.run(r.Context(), checks, rq); err != nil {
+		return h.refuse(w, r, rq.destination(), err)
+	}
+	web.Prefer(r, rq.q.UILocales...)
+	if err := h.proceed(w, r, rq); err != nil {
+		return h.refuse(w, r, rq.destination(), err)
+	}
+	return nil
+}
+
+// proceed answers at once when nothing is missing, else leaves it to the
+// dispatcher. prompt=none never shows a page (OIDC Core §3.1.2.1).
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, rq *request) error {
+	ctx := r.Context()
+	who, err := h.signedIn(ctx, h.kit.Cookies.Session(r))
+	if err != nil {
+		return err
+	}
+	f := h.flows.Begin(h.kit.Cookies.KnownBrowser(r), rq.q)
+	if who != nil {
+		f.SessionID, f.UserID = who.session.ID, who.session.UserID
+	}
+	step, err := h.missing(ctx, f, rq.client, who)
+	switch {
+	case err != nil:
+		return err
+	case step == assurance.None:
+		return h.finish(w, r, f, rq.client, who)
+	case rq.q.HasPrompt(promptNone):
+		return assurance.Refusal(step)
+	}
+	f = h.flows.Begin(h.kit.Cookies.Browser(w, r), rq.q)
+	return h.dispatcher.Next(w, r, f)
+}
+
+// person is somebody who is signed in and may be.
+type person struct {
+	session *session.Session
+	user    *user.User
+}
+
+// signedIn returns who is behind the session cookie; nil for nobody. A
+// disabled or deleted person is nobody.
+func (x *Finisher) signedIn(ctx context.Context, token string) (*person, error) {
+	if token == "" {
+		return nil, nil
+	}
+	s, err := x.sessions.FromToken(ctx, token)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	return x.active(ctx, s)
+}
+
+func (x *Finisher) active(ctx context.Context, s *session.Session) (*person, error) {
+	u, err := x.users.Get(ctx, s.UserID)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if u.Disabled {
+		return nil, nil
+	}
+	trail.Set(ctx, "user_id", u.ID)
+	return &person{session: s, user: u}, nil
+}
+
+// missing asks what a request lacks. The remembered consent is looked up only
+// when nothing else is missing.
+func (x *Finisher) missing(ctx context.Context, f *flow.Flow, c *client.Client, who *person) (assurance.Step, error) {
+	in := assurance.Input{Flow: f, Client: c, Covered: true, Now: time.Now()}
+	if who != nil {
+		in.Session = who.session
+	}
+	if step := assurance.Missing(in); step != assurance.None {
+		return step, nil
+	}
+	if f.Consented || c.SkipConsent {
+		in.Covered = false
+		if step := assurance.Missing(in); step == assurance.None {
+			return step, nil
+		}
+	}
+	covered, err := x.consents.Covers(ctx, who.user.ID, c, &f.Request)
+	if err != nil {
+		return assurance.Consent, err
+	}
+	in.Covered = covered
+	return assurance.Missing(in), nil
+}

@@ -1,0 +1,126 @@
+package authorize
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/portico-id/portico/pkg/claims"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/protocol"
+)
+
+// hint are the claims of an ID token that matter in a hint.
+type hint struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience audience `json:"aud"`
+	Session  string   `json:"sid"`
+}
+
+// audience is one string or a list of them (RFC 7519 §4.1.3).
+type audience []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// readHint takes an ID token that we issued to this client. It may have
+// expired: it says who is expected, and opens nothing. Anything else is
+// refused, because a hint that is ignored would let the wrong person answer.
+func (h *Handler) readHint(_ context.Context, rq *request) error {
+	raw := rq.get(protocol.IDTokenHint)
+	if raw == "" {
+		return nil
+	}
+	payload, header, err := h.hints.VerifyHint(raw)
+	if err != nil {
+		if fault.Is(err, fault.Unauthenticated) {
+			return badHint("signature", "one of ours", "").Because(err)
+		}
+		return err
+	}
+	if header.Typ != "" && header.Typ != protocol.TypeJWT {
+		return badHint("typ", protocol.TypeJWT, header.Typ)
+	}
+	var t hint
+	if err := json.Unmarshal(payload, &t); err != nil {
+		return badHint("payload", "the claims of an ID token", "").Because(err)
+	}
+	switch {
+	case t.Issuer != h.issuer:
+		return badHint("iss", h.issuer, t.Issuer)
+	case !slices.Contains(t.Audience, rq.client.ID):
+		return badHint("aud", rq.client.ID, first(t.Audience))
+	case t.Subject == "":
+		return badHint("sub", "present", "")
+	}
+	rq.q.HintSubject, rq.q.HintSession = t.Subject, t.Session
+	return nil
+}
+
+func badHint(name, want, got string) *fault.Error {
+	return invalid("The id_token_hint is not an ID token of this server for this client.").Compare(name, want, got)
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// reachable are the authentication context classes that a login can reach.
+var reachable = []string{"1"}
+
+// readClaims keeps what the client may know of the person. Without openid the
+// parameter means nothing, but must still be well formed.
+func (h *Handler) readClaims(_ context.Context, rq *request) error {
+	asked, err := claims.Parse(rq.get(protocol.Claims))
+	if err != nil || asked == nil || !rq.openid {
+		return err
+	}
+	if err := essentialACR(asked.IDToken["acr"]); err != nil {
+		return err
+	}
+	if err := wantedSubject(rq, asked.IDToken["sub"]); err != nil {
+		return err
+	}
+	rq.q.Claims = asked.Within(rq.client.MayAsk).String()
+	return nil
+}
+
+// essentialACR refuses what no login here can reach: an essential acr that is
+// not met is a failed authentication (OIDC Core §5.5.1.1).
+func essentialACR(acr *claims.Claim) error {
+	wanted := acr.Texts()
+	if acr == nil || !acr.Essential || len(wanted) == 0 {
+		return nil
+	}
+	if slices.ContainsFunc(wanted, func(v string) bool { return slices.Contains(reachable, v) }) {
+		return nil
+	}
+	return fault.New(fault.Denied, protocol.ErrUnmetAuthenticationRequirements, "The requested authentication context cannot be reached.").
+		Under("OIDC Core §5.5.1.1 an essential acr is reached").Compare("acr", reachable[0], wanted[0])
+}
+
+// wantedSubject treats a sub that the ID token must have like a hint: only
+// that person may answer (OIDC Core §3.1.2.2, §5.5.1).
+func wantedSubject(rq *request, sub *claims.Claim) error {
+	wanted := sub.Texts()
+	if len(wanted) == 0 {
+		return nil
+	}
+	if len(wanted) > 1 || rq.q.HintSubject != "" && rq.q.HintSubject != wanted[0] {
+		return invalid("The request names two persons.").
+			Under("OIDC Core §5.5.1 sub names one person, the one of id_token_hint").Compare("sub", rq.q.HintSubject, wanted[0])
+	}
+	rq.q.HintSubject = wanted[0]
+	return nil
+}

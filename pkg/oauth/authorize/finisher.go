@@ -1,0 +1,263 @@
+package authorize
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/portico-id/portico/pkg/assurance"
+	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/oauth"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/scope"
+	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/trail"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/pkg/web"
+)
+
+// Clients finds an application by its id, disabled ones too, or
+// fault.NotFound. client.Service is one.
+type Clients interface {
+	Get(ctx context.Context, id string) (*client.Client, error)
+}
+
+// Scopes decides what may be granted. scope.Service is one.
+type Scopes interface {
+	Resolve(ctx context.Context, ask scope.Ask) (*scope.Answer, error)
+	PersonMay(ctx context.Context, scopes, roles []string) ([]string, error)
+}
+
+// Sessions finds who is signed in. session.Service is one.
+type Sessions interface {
+	// FromToken returns the live session of a cookie value, or nil.
+	FromToken(ctx context.Context, token string) (*session.Session, error)
+	// Get returns the session of a sid, ended ones too, or fault.NotFound.
+	Get(ctx context.Context, id string) (*session.Session, error)
+}
+
+// Users finds a person, disabled ones too, or fault.NotFound. user.Service is
+// one.
+type Users interface {
+	Get(ctx context.Context, id string) (*user.User, error)
+}
+
+// Consents tells whether a remembered consent covers a request.
+// consent.Service is one.
+type Consents interface {
+	Covers(ctx context.Context, userID string, c *client.Client, q *flow.Request) (bool, error)
+}
+
+// Codes issues authorization codes. oauth.Provider is one.
+type Codes interface {
+	IssueCode(ctx context.Context, c *client.Client, q *flow.Request, who oauth.Who) (url.Values, error)
+}
+
+// Health answers whether the short-lived store can be reached.
+type Health interface {
+	Ping(ctx context.Context) error
+}
+
+// FinisherDeps are what a Finisher needs. All but Health are required.
+type FinisherDeps struct {
+	Issuer   string
+	Kit      *web.Kit
+	Clients  Clients
+	Scopes   Scopes
+	Flows    *flow.Service
+	Sessions Sessions
+	Users    Users
+	Consents Consents
+	Codes    Codes
+	Audit    audit.Recorder
+	// Health is asked before a code is issued without a saved flow: a code
+	// that nobody could redeem is refused at once. Nil: not asked.
+	Health Health
+}
+
+// Finisher answers the application. It implements flow.Finisher and is safe
+// for concurrent use. It is apart from the Handler so that the dispatcher can
+// be built with it, and the Handler with the dispatcher.
+type Finisher struct {
+	issuer   string
+	kit      *web.Kit
+	clients  Clients
+	scopes   Scopes
+	flows    *flow.Service
+	sessions Sessions
+	users    Users
+	consents Consents
+	codes    Codes
+	audit    audit.Recorder
+	health   Health
+}
+
+var _ flow.Finisher = (*Finisher)(nil)
+
+// NewFinisher returns a Finisher.
+func NewFinisher(d FinisherDeps) *Finisher {
+	return &Finisher{
+		issuer: d.Issuer, kit: d.Kit, clients: d.Clients, scopes: d.Scopes, flows: d.Flows, sessions: d.Sessions,
+		users: d.Users, consents: d.Consents, codes: d.Codes, audit: d.Audit, health: d.Health,
+	}
+}
+
+// Finish implements flow.Finisher. It believes nobody: client, session and
+// person are looked up again, and what is missing is never granted. Of any
+// number of calls for one flow one answers the application; the others get a
+// fault.Gone with the way back.
+func (x *Finisher) Finish(w http.ResponseWriter, r *http.Request, f *flow.Flow) error {
+	ctx := r.Context()
+	c, err := x.clientOf(ctx, f)
+	if err != nil {
+		return err
+	}
+	who, err := x.whoOf(ctx, f)
+	if err != nil {
+		return err
+	}
+	step, err := x.missing(ctx, f, c, who)
+	switch {
+	case err != nil:
+		return err
+	case step == assurance.None:
+		return x.finish(w, r, f, c, who)
+	case f.Request.HasPrompt(promptNone):
+		return x.Refuse(w, r, f, assurance.Refusal(step))
+	}
+	return interrupted(step)
+}
+
+// finish grants and answers. Nothing is missing.
+func (x *Finisher) finish(w http.ResponseWriter, r *http.Request, f *flow.Flow, c *client.Client, who *person) error {
+	ctx := r.Context()
+	granted, err := x.grant(ctx, &f.Request, c, who)
+	if err != nil {
+		return x.Refuse(w, r, f, oauth.Fault(err))
+	}
+	if err := x.end(ctx, f); err != nil {
+		return err
+	}
+	values, err := x.codes.IssueCode(ctx, c, granted, oauth.Who{
+		UserID: who.user.ID, SessionID: who.session.ID, AuthTime: who.session.AuthTime,
+		ACR: who.session.ACR, AMR: who.session.AMR,
+	})
+	if err != nil {
+		if again := x.flows.Reopen(ctx, f); again != nil {
+			trail.Set(ctx, "flow_reopen", "failed")
+		}
+		return fmt.Errorf("issue code: %w", err)
+	}
+	x.audit.Record(ctx, audit.Event{
+		Name: audit.CodeIssued, Actor: who.user.ID, UserID: who.user.ID, ClientID: c.ID, SessionID: who.session.ID,
+		Data: map[string]string{"scope": strings.Join(granted.Scopes, " ")},
+	})
+	return x.send(w, r, destinationOf(c, &f.Request), values)
+}
+
+// grant returns the request with what is really granted: the scopes that the
+// person may have, and the audiences that these need.
+func (x *Finisher) grant(ctx context.Context, q *flow.Request, c *client.Client, who *person) (*flow.Request, error) {
+	scopes, err := x.scopes.PersonMay(ctx, q.Scopes, who.user.Roles)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := x.scopes.Resolve(ctx, scope.Ask{Client: c, Scopes: scopes, Resources: q.Resources, Granted: true})
+	if err != nil {
+		return nil, err
+	}
+	granted := *q
+	granted.Scopes, granted.Audiences = answer.Scopes, answer.Audiences
+	return &granted, nil
+}
+
+// end makes this call the one that answers. A flow that was never saved lives
+// in this request only, but the store must be there to redeem the code.
+func (x *Finisher) end(ctx context.Context, f *flow.Flow) error {
+	if !f.Saved && x.health != nil {
+		if err := x.health.Ping(ctx); err != nil {
+			return fmt.Errorf("short-lived store: %w", err)
+		}
+	}
+	err := x.flows.Done(ctx, f)
+	if fault.Is(err, fault.Conflict) {
+		return x.Over(ctx, f, flow.ErrOver().Because(err))
+	}
+	return err
+}
+
+// Refuse implements flow.Finisher.
+func (x *Finisher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, why *fault.Error) error {
+	ctx := r.Context()
+	c, err := x.clientOf(ctx, f)
+	if err != nil {
+		return err
+	}
+	to := destinationOf(c, &f.Request)
+	if !to.mayHear(why) {
+		return why
+	}
+	if err := x.flows.Done(ctx, f); fault.Is(err, fault.Conflict) {
+		return x.Over(ctx, f, flow.ErrOver().Because(err))
+	} else if err != nil {
+		return err
+	}
+	return x.refuse(w, r, to, why)
+}
+
+// clientOf returns the client of the flow, if it still may be answered at the
+// redirect URI: half an hour may have passed since that was proven.
+func (x *Finisher) clientOf(ctx context.Context, f *flow.Flow) (*client.Client, error) {
+	c, err := x.enabled(ctx, f.Request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	trail.Set(ctx, "client_id", c.ID)
+	if !c.MatchRedirect(f.Request.RedirectURI) {
+		return nil, badRedirect(c, f.Request.RedirectURI).Under(ruleRedirect)
+	}
+	return c, nil
+}
+
+// whoOf returns the person of the session that the flow names, or nil. The
+// cookie is not asked: a login in this very request has given a new one.
+func (x *Finisher) whoOf(ctx context.Context, f *flow.Flow) (*person, error) {
+	if f.SessionID == "" {
+		return nil, nil
+	}
+	s, err := x.sessions.Get(ctx, f.SessionID)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if s.UserID != f.UserID {
+		return nil, nil
+	}
+	return x.active(ctx, s)
+}
+
+// interrupted answers who would be granted something while a step is missing:
+// the session ended, or the account changed, between the last page and now.
+func interrupted(step assurance.Step) *fault.Error {
+	return fault.New(fault.Conflict, "flow_interrupted", "Something changed while you were signing in. Please try again.").
+		Under("OIDC Core §3.1.2.4 nothing is granted while a step is missing").
+		Compare("missing", assurance.None.String(), step.String())
+}
+
+// offlineAccess drops offline_access where no refresh token could follow
+// (OIDC Core §11): a client without the refresh grant. That the person was
+// asked, now or before, or that the operator spoke for the client, holds for
+// every grant.
+func offlineAccess(scopes []string, c *client.Client) []string {
+	if c.MayUse(protocol.GrantRefreshToken) || !slices.Contains(scopes, protocol.ScopeOfflineAccess) {
+		return scopes
+	}
+	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == protocol.ScopeOfflineAccess })
+}
