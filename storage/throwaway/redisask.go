@@ -12,11 +12,12 @@ import (
 	"strings"
 )
 
-// ready asks the server for its process id: somebody else's Redis on the port
-// would answer another, and one that still loads its data answers an error.
+// ready asks the server for its process id, because somebody else's Redis on
+// the port would answer too, and whether it has read its files: until then it
+// refuses every command but a few.
 func (s *RedisServer) ready(ctx context.Context, pid string) bool {
-	answer, err := s.ask(ctx, "INFO server")
-	return err == nil && strings.Contains(answer, "process_id:"+pid+"\r\n")
+	answer, err := s.ask(ctx, "INFO")
+	return err == nil && strings.Contains(answer, "process_id:"+pid+"\r\n") && strings.Contains(answer, "\r\nloading:0\r\n")
 }
 
 // ask sends one command in Redis's inline form and returns its answer.
