@@ -1,0 +1,162 @@
+// Package logout ends the session of a browser when an application asks for
+// it (OpenID Connect RP-Initiated Logout 1.0) and the person agrees. It tells
+// no other application (back-channel logout would).
+package logout
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/keyring"
+	"github.com/portico-id/portico/pkg/oauth"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/trail"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/pkg/web"
+	"github.com/portico-id/portico/templates"
+)
+
+// reason is why the sessions ended that end here.
+const reason = "logout"
+
+// parked names the parameter under which our own GET finds a parked POST.
+const parked = "parked"
+
+// Clients finds applications. client.Service is one.
+type Clients interface {
+	Get(ctx context.Context, id string) (*client.Client, error)
+}
+
+// Hints verifies ID tokens that this server issued, expired ones too.
+// keyring.Ring is one.
+type Hints interface {
+	VerifyHint(token string) (payload []byte, header keyring.Header, err error)
+}
+
+// Parking keeps the parameters of a POST until our own GET comes for them.
+// flow.Service is one.
+type Parking interface {
+	Park(ctx context.Context, params url.Values) (id string, err error)
+	Unpark(ctx context.Context, id string) (url.Values, error)
+}
+
+// Deps is what a Handler needs. All of it.
+type Deps struct {
+	Kit      *web.Kit
+	Issuer   string
+	Sessions *session.Service
+	Users    *user.Service
+	Clients  Clients
+	Hints    Hints
+	Parking  Parking
+}
+
+// Handler serves /oauth2/logout, /logout and /signed-out. It is safe for
+// concurrent use.
+type Handler struct{ Deps }
+
+// New returns a handler.
+func New(d Deps) *Handler { return &Handler{d} }
+
+// Endpoint serves /oauth2/logout, by GET and POST, also from other websites:
+// serve it with web.Kit.OpenPages. With a verified id_token_hint of the
+// session at hand it ends that session; else it asks on /logout.
+func (h *Handler) Endpoint(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
+		return web.MethodNotAllowed(w, "GET, HEAD, POST")
+	}
+	params, err := oauth.ReadForm(w, r, oauth.FormRules{Query: true})
+	if err != nil {
+		return err
+	}
+	if r.Method == http.MethodPost && h.Kit.Cookies.Session(r) == "" {
+		return h.park(w, r, params)
+	}
+	if r.Method != http.MethodPost && params.Has(parked) {
+		if params, err = h.unpark(r.Context(), params.Get(parked)); err != nil {
+			return err
+		}
+	}
+	q, err := h.read(r, params)
+	if err != nil {
+		return err
+	}
+	s, err := h.current(r)
+	switch {
+	case err != nil:
+		return err
+	case s == nil:
+		return h.leave(w, r, q)
+	case q.about(s):
+		return h.end(w, r, s, q)
+	}
+	return h.to(w, h.Kit.At(protocol.PathLogoutConfirm)+q.query())
+}
+
+// park answers a POST that came without our cookies, because another website
+// sent it and they are SameSite=Lax: the browser comes back by GET with them.
+func (h *Handler) park(w http.ResponseWriter, r *http.Request, params url.Values) error {
+	id, err := h.Parking.Park(r.Context(), params)
+	if err != nil {
+		return err
+	}
+	return h.Kit.SeeOther(w, r, protocol.PathLogout+"?"+parked+"="+id)
+}
+
+// unpark returns what was parked. When it is gone (reloaded, too late) the
+// request asks for nothing in particular: the person may still sign out.
+func (h *Handler) unpark(ctx context.Context, id string) (url.Values, error) {
+	params, err := h.Parking.Unpark(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return url.Values{}, nil
+	}
+	return params, err
+}
+
+func (h *Handler) current(r *http.Request) (*session.Session, error) {
+	s, err := h.Sessions.FromToken(r.Context(), h.Kit.Cookies.Session(r))
+	if err == nil && s != nil {
+		trail.Set(r.Context(), "user_id", s.UserID)
+		trail.Set(r.Context(), "sid", s.ID)
+	}
+	return s, err
+}
+
+// end ends the session. The cookie goes only when the session is dead
+// everywhere: until then the person can try again.
+func (h *Handler) end(w http.ResponseWriter, r *http.Request, s *session.Session, q *request) error {
+	if err := h.Sessions.End(r.Context(), s.ID, reason); err != nil {
+		return err
+	}
+	return h.leave(w, r, q)
+}
+
+// leave sends the browser where the application wants it, or to our own page.
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, q *request) error {
+	h.Kit.Cookies.ClearSession(w)
+	if q.redirect == "" {
+		return h.Kit.SeeOther(w, r, protocol.PathSignedOut)
+	}
+	return h.to(w, q.target())
+}
+
+// to sends the browser to a place that we made or matched byte for byte.
+func (h *Handler) to(w http.ResponseWriter, location string) error {
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// SignedOut serves /signed-out.
+func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return web.MethodNotAllowed(w, "GET, HEAD")
+	}
+	web.Prefer(r, strings.Fields(r.URL.Query().Get(protocol.UILocales))...)
+	return h.Kit.Render(w, r, http.StatusOK, templates.SignedOut{})
+}
