@@ -87,7 +87,7 @@ func (s *Service) Update(ctx context.Context, c Client) (Client, error) {
 			WithHint("rotate the secret of client %q to give it one", c.ID)
 	}
 	write := func(ctx context.Context) error { return s.store.Update(ctx, c) }
-	if c.Disabled && !old.Disabled {
+	if c.Disabled {
 		err = s.end(ctx, c.ID, "client_disabled", write)
 	} else {
 		err = write(ctx)

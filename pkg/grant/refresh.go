@@ -1,12 +1,11 @@
 package grant
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/portico-id/portico/pkg/secret"
 )
@@ -91,7 +90,7 @@ const (
 )
 
 // Judge says what the token is to the grant at now. window is how long after
-// a rotation the token before may be retried.
+// a rotation the token before may be retried; zero or less: never.
 func Judge(g *Grant, r Refresh, now time.Time, window time.Duration) State {
 	switch {
 	case g.Revoked():
@@ -101,8 +100,7 @@ func Judge(g *Grant, r Refresh, now time.Time, window time.Duration) State {
 			return Expired
 		}
 		return Current
-	case g.PreviousHash != "" && secret.Equal(g.PreviousHash, r.Hash) &&
-		now.Sub(g.RotatedAt) >= 0 && now.Sub(g.RotatedAt) <= window:
+	case g.PreviousHash != "" && secret.Equal(g.PreviousHash, r.Hash) && within(now.Sub(g.RotatedAt), window):
 		if !now.Before(g.RefreshExpiresAt) {
 			return Expired
 		}
@@ -110,4 +108,10 @@ func Judge(g *Grant, r Refresh, now time.Time, window time.Duration) State {
 	default:
 		return Spent
 	}
+}
+
+// within allows the window on both sides: another instance, whose clock is a
+// little ahead, may have rotated.
+func within(since, window time.Duration) bool {
+	return window > 0 && since <= window && since >= -window
 }

@@ -46,7 +46,7 @@ func (d destination) mayHear(f *fault.Error) bool {
 // §4.1.2.1), or returns err for a page of ours.
 func (x *Finisher) refuse(w http.ResponseWriter, r *http.Request, to destination, err error) error {
 	f := oauth.Fault(err)
-	if !to.mayHear(fault.As(err)) {
+	if !to.mayHear(f) {
 		return err
 	}
 	x.kit.Refused(r, f)

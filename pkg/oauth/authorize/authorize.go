@@ -13,6 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/keyring"
+	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/session"
 	"github.com/portico-id/portico/pkg/trail"
 	"github.com/portico-id/portico/pkg/user"
@@ -66,26 +67,33 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 
 // answer serves a request whose parameters were read.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, rq *request) error {
+	locales, _ := list(rq.get(protocol.UILocales))
+	web.Prefer(r, locales...)
 	if err := h.run(r.Context(), proof, rq); err != nil {
 		return err
 	}
 	if err := h.run(r.Context(), checks, rq); err != nil {
 		return h.refuse(w, r, rq.destination(), err)
 	}
-	web.Prefer(r, rq.q.UILocales...)
-	if err := h.proceed(w, r, rq); err != nil {
+	done, err := h.atOnce(w, r, rq)
+	if err != nil {
 		return h.refuse(w, r, rq.destination(), err)
 	}
-	return nil
+	if done {
+		return nil
+	}
+	return h.dispatcher.Next(w, r, h.flows.Begin(h.kit.Cookies.Browser(w, r), rq.q))
 }
 
-// proceed answers at once when nothing is missing, else leaves it to the
-// dispatcher. prompt=none never shows a page (OIDC Core §3.1.2.1).
-func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, rq *request) error {
+// atOnce answers without a page when nothing is missing, and refuses where a
+// page must not be shown (OIDC Core §3.1.2.1 prompt=none). It reports whether
+// the answer is written. No flow is saved: who is signed in and has allowed
+// the application costs no write but the code's.
+func (h *Handler) atOnce(w http.ResponseWriter, r *http.Request, rq *request) (done bool, err error) {
 	ctx := r.Context()
 	who, err := h.signedIn(ctx, h.kit.Cookies.Session(r))
 	if err != nil {
-		return err
+		return false, err
 	}
 	f := h.flows.Begin(h.kit.Cookies.KnownBrowser(r), rq.q)
 	if who != nil {
@@ -94,14 +102,13 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, rq *request) e
 	step, err := h.missing(ctx, f, rq.client, who)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case step == assurance.None:
-		return h.finish(w, r, f, rq.client, who)
+		return true, h.finish(w, r, f, rq.client, who)
 	case rq.q.HasPrompt(promptNone):
-		return assurance.Refusal(step)
+		return false, assurance.Refusal(step)
 	}
-	f = h.flows.Begin(h.kit.Cookies.Browser(w, r), rq.q)
-	return h.dispatcher.Next(w, r, f)
+	return false, nil
 }
 
 // person is somebody who is signed in and may be.

@@ -149,16 +149,27 @@ func (x *Finisher) finish(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 		ACR: who.session.ACR, AMR: who.session.AMR,
 	})
 	if err != nil {
-		if again := x.flows.Reopen(ctx, f); again != nil {
-			trail.Set(ctx, "flow_reopen", "failed")
-		}
-		return fmt.Errorf("issue code: %w", err)
+		return x.unissued(w, r, f, c, err)
 	}
 	x.audit.Record(ctx, audit.Event{
 		Name: audit.CodeIssued, Actor: who.user.ID, UserID: who.user.ID, ClientID: c.ID, SessionID: who.session.ID,
 		Data: map[string]string{"scope": strings.Join(granted.Scopes, " ")},
 	})
 	return x.send(w, r, destinationOf(c, &f.Request), values)
+}
+
+// unissued answers when no code could be made: the application hears what
+// concerns it, otherwise the flow is open again, so that the person may press
+// the button once more when the store is back.
+func (x *Finisher) unissued(w http.ResponseWriter, r *http.Request, f *flow.Flow, c *client.Client, err error) error {
+	to := destinationOf(c, &f.Request)
+	if to.mayHear(oauth.Fault(err)) {
+		return x.refuse(w, r, to, err)
+	}
+	if again := x.flows.Reopen(r.Context(), f); again != nil {
+		trail.Set(r.Context(), "flow_reopen", "failed")
+	}
+	return fmt.Errorf("issue code: %w", err)
 }
 
 // grant returns the request with what is really granted: the scopes that the
