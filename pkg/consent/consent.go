@@ -30,6 +30,11 @@ type Scopes interface {
 	All(ctx context.Context) ([]scope.API, error)
 }
 
+// Users finds people. user.Service is one.
+type Users interface {
+	Get(ctx context.Context, id string) (*user.User, error)
+}
+
 // GrantEnder ends what an application got. grant.Store is one.
 type GrantEnder interface {
 	RevokeOfUser(ctx context.Context, userID, clientID, reason string, now time.Time) ([]string, error)
@@ -47,6 +52,7 @@ type Revoker interface {
 type Service struct {
 	store  Store
 	scopes Scopes
+	users  Users
 	grants GrantEnder
 	rev    Revoker
 	audit  audit.Recorder
@@ -54,42 +60,58 @@ type Service struct {
 }
 
 // NewService returns a service over the store.
-func NewService(store Store, scopes Scopes, grants GrantEnder, rev Revoker, rec audit.Recorder, cfg Config) *Service {
+func NewService(store Store, scopes Scopes, users Users, grants GrantEnder, rev Revoker, rec audit.Recorder, cfg Config) *Service {
 	if cfg.TokenLife <= 0 {
 		cfg.TokenLife = 24 * time.Hour
 	}
-	return &Service{store: store, scopes: scopes, grants: grants, rev: rev, audit: rec, cfg: cfg}
+	return &Service{store: store, scopes: scopes, users: users, grants: grants, rev: rev, audit: rec, cfg: cfg}
 }
 
 // Covers reports whether what the person allowed the client before covers the
 // request: every scope they may have, every audience, and every claim that
 // none of the scopes gives. A public client whose answers go to this device
 // is never covered: anybody could be behind its name (RFC 8252 §8.6).
-func (s *Service) Covers(ctx context.Context, u *user.User, c *client.Client, q *flow.Request) (bool, error) {
+func (s *Service) Covers(ctx context.Context, userID string, c *client.Client, q *flow.Request) (bool, error) {
 	if !verifiable(c, q.RedirectURI) {
 		return false, nil
 	}
-	given, err := s.store.Get(ctx, u.ID, c.ID)
+	given, err := s.store.Get(ctx, userID, c.ID)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	asked, err := s.asked(ctx, u, c, q)
+	scopes := q.Scopes
+	if !within(scopes, given.Scopes) { // perhaps only for those the person may not have
+		u, err := s.users.Get(ctx, userID)
+		if err != nil {
+			return false, err
+		}
+		if scopes, err = s.scopes.PersonMay(ctx, scopes, u.Roles); err != nil {
+			return false, err
+		}
+	}
+	single, err := singleClaims(q.Claims, scopes)
 	if err != nil {
 		return false, err
 	}
-	return within(asked.Scopes, given.Scopes) && within(asked.Audiences, given.Audiences) &&
-		within(asked.Claims, given.Claims), nil
+	return within(scopes, given.Scopes) && within(q.Audiences, given.Audiences) && within(single, given.Claims), nil
 }
 
-// Allow remembers that the person allowed the client what it asks for.
+// Allow remembers that the person allowed the client what it asks for. Scopes
+// that they may not have are left out: a role that they get later asks anew.
 func (s *Service) Allow(ctx context.Context, u *user.User, c *client.Client, q *flow.Request) error {
-	asked, err := s.asked(ctx, u, c, q)
+	scopes, err := s.scopes.PersonMay(ctx, q.Scopes, u.Roles)
 	if err != nil {
 		return err
 	}
-	return s.store.Allow(ctx, *asked)
+	single, err := singleClaims(q.Claims, scopes)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	return s.store.Allow(ctx, Consent{UserID: u.ID, ClientID: c.ID, Scopes: scopes, Audiences: q.Audiences,
+		Claims: single, CreatedAt: now, UpdatedAt: now})
 }
 
 // Withdraw takes a consent back. The client's grants and tokens of the person
@@ -122,23 +144,6 @@ func (s *Service) Withdraw(ctx context.Context, userID, clientID string) error {
 // OfUser returns the consents of a person, newest first.
 func (s *Service) OfUser(ctx context.Context, userID string) ([]Consent, error) {
 	return s.store.OfUser(ctx, userID)
-}
-
-// asked is what the request asks of the person, as it would be remembered.
-// Scopes that the person may not have are left out: a role that they get
-// later asks anew.
-func (s *Service) asked(ctx context.Context, u *user.User, c *client.Client, q *flow.Request) (*Consent, error) {
-	scopes, err := s.scopes.PersonMay(ctx, q.Scopes, u.Roles)
-	if err != nil {
-		return nil, err
-	}
-	single, err := singleClaims(q.Claims, scopes)
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	return &Consent{UserID: u.ID, ClientID: c.ID, Scopes: scopes, Audiences: q.Audiences, Claims: single,
-		CreatedAt: now, UpdatedAt: now}, nil
 }
 
 // singleClaims returns the claims about the person that are requested one by

@@ -14,7 +14,7 @@ import (
 
 // Dispatcher implements flow.Dispatcher: it sends the browser to the page of
 // the step that is missing, or lets the flow finish. It is safe for
-// concurrent use once it is bound.
+// concurrent use.
 type Dispatcher struct {
 	kit    *web.Kit
 	flows  *flow.Service
@@ -22,15 +22,10 @@ type Dispatcher struct {
 	finish flow.Finisher
 }
 
-// NewDispatcher returns a dispatcher. Bind gives it the Finisher before it
-// serves: the two need each other.
-func NewDispatcher(kit *web.Kit, flows *flow.Service, opener *visit.Opener) *Dispatcher {
-	return &Dispatcher{kit: kit, flows: flows, opener: opener}
+// NewDispatcher returns a dispatcher. finish answers the application.
+func NewDispatcher(kit *web.Kit, flows *flow.Service, opener *visit.Opener, finish flow.Finisher) *Dispatcher {
+	return &Dispatcher{kit: kit, flows: flows, opener: opener, finish: finish}
 }
-
-// Bind names who answers the application. It is called once, before anything
-// is served.
-func (d *Dispatcher) Bind(f flow.Finisher) { d.finish = f }
 
 var _ flow.Dispatcher = (*Dispatcher)(nil)
 
@@ -54,7 +49,7 @@ func (d *Dispatcher) Next(w http.ResponseWriter, r *http.Request, f *flow.Flow) 
 // proceed is Next for a visit that is open already.
 func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
 	if v.Step == assurance.None {
-		return d.ended(r, v.Flow, d.finish.Finish(w, r, v.Flow))
+		return d.finish.Finish(w, r, v.Flow)
 	}
 	if v.Flow.Request.HasPrompt(protocol.PromptNone) {
 		return d.Refuse(w, r, v.Flow, assurance.Refusal(v.Step))
@@ -74,17 +69,7 @@ func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Vi
 
 // Refuse answers the application with an error and ends the flow.
 func (d *Dispatcher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, why *fault.Error) error {
-	return d.ended(r, f, d.finish.Refuse(w, r, f, why))
-}
-
-// ended leads back to the application when another request of the same tab
-// finished first.
-func (d *Dispatcher) ended(r *http.Request, f *flow.Flow, err error) error {
-	if fault.Is(err, fault.Conflict) {
-		return d.opener.Over(r.Context(), f, fault.New(fault.Gone, "flow_over", "This sign-in was finished by another request.").
-			Under("RFC 6749 §4.1.2 one request is answered once").Because(err))
-	}
-	return err
+	return d.finish.Refuse(w, r, f, why)
 }
 
 // loginIsNext reports whether the login form is the page to show.

@@ -39,7 +39,13 @@ type Clients interface {
 
 // Consents knows what people allowed. consent.Service is one.
 type Consents interface {
-	Covers(ctx context.Context, u *user.User, c *client.Client, q *flow.Request) (bool, error)
+	Covers(ctx context.Context, userID string, c *client.Client, q *flow.Request) (bool, error)
+}
+
+// Way gives an error about a flow that is over a way back to the application.
+// flow.Finisher is one.
+type Way interface {
+	Over(ctx context.Context, f *flow.Flow, err error) error
 }
 
 // Opener opens visits. It is safe for concurrent use.
@@ -50,6 +56,8 @@ type Opener struct {
 	Users    *user.Service
 	Clients  Clients
 	Consents Consents
+	// Way leads from a flow that is over back to the application.
+	Way Way
 	// Signup holds when people may create accounts; prompt=create asks for a
 	// login otherwise.
 	Signup bool
@@ -65,7 +73,7 @@ func (o *Opener) Open(r *http.Request) (*Visit, error) {
 		trail.Set(r.Context(), "client_id", f.Request.ClientID)
 	}
 	if fault.Is(err, fault.Gone) && f != nil {
-		return nil, o.Over(r.Context(), f, err)
+		return nil, o.Way.Over(r.Context(), f, err)
 	} else if err != nil {
 		return nil, err
 	}
@@ -146,7 +154,7 @@ func (o *Opener) missing(ctx context.Context, v *Visit) (assurance.Step, error) 
 	if step != assurance.None {
 		return step, nil
 	}
-	covered, err := o.Consents.Covers(ctx, v.User, v.Client, &v.Flow.Request)
+	covered, err := o.Consents.Covers(ctx, v.User.ID, v.Client, &v.Flow.Request)
 	if err != nil {
 		return step, err
 	}
