@@ -66,6 +66,8 @@ func Missing(in Input) Step {
 		return Create
 	case in.Session == nil || !in.Session.Live(in.Now):
 		return Login
+	case in.Flow.OtherAccount && !fresh:
+		return Login
 	case in.otherPerson():
 		return Login
 	case in.demandsFreshLogin() && !fresh:

@@ -99,14 +99,33 @@ func readClaim(raw json.RawMessage) (*Claim, error) {
 	if isNull(raw) {
 		return nil, nil
 	}
-	var c Claim
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, malformed("null or an object with essential, value, values for each claim").Because(err)
+	// By exact name: the reader of structs would take "ESSENTIAL" as well.
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, malformed("null or an object for each claim").Because(err)
+	}
+	c := &Claim{Value: members["value"]}
+	if isNull(c.Value) {
+		c.Value = nil
+	}
+	if err := member(members, "essential", &c.Essential); err != nil {
+		return nil, malformed("essential as true or false").Because(err)
+	}
+	if err := member(members, "values", &c.Values); err != nil {
+		return nil, malformed("values as a list").Because(err)
 	}
 	if len(c.Values) > maxValues {
 		return nil, malformed("at most 32 values of one claim")
 	}
-	return &c, nil
+	return c, nil
+}
+
+func member(members map[string]json.RawMessage, name string, into any) error {
+	raw, ok := members[name]
+	if !ok {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
 }
 
 func isNull(raw json.RawMessage) bool { return bytes.Equal(bytes.TrimSpace(raw), []byte("null")) }

@@ -13,8 +13,14 @@ func foreign() *fault.Error {
 		WithHint("The browser cookie is missing or belongs to another browser: a copied link, or cookies are blocked.")
 }
 
-// ErrOver is the fault of a flow that is over, for who finds out without Load.
-func ErrOver() *fault.Error {
+func over() *fault.Error {
 	return fault.New(fault.Gone, "flow_over", "This sign-in is over: it was finished or took too long.").
 		Under("RFC 6749 §4.1.2 one request is answered once, within its time")
+}
+
+// lost is over for who came second: the flow at hand looked open.
+func lost() *fault.Error {
+	f := over()
+	f.Kind = fault.Conflict
+	return f
 }

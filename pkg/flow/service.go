@@ -106,28 +106,31 @@ func (s *Service) Load(ctx context.Context, id, browserToken string) (*Flow, err
 		return nil, foreign()
 	}
 	if !f.DoneAt.IsZero() || !time.Now().Before(f.ExpiresAt) {
-		return f, ErrOver()
+		return f, over()
 	}
 	return f, nil
 }
 
 // Done ends the flow. Of any number of concurrent calls for a saved flow
-// exactly one succeeds, the others get fault.Conflict. A flow that was never
+// exactly one succeeds, the others get fault.Conflict with code
+// flow_over. A flow that was never
 // saved exists in this request only: nothing is stored.
 func (s *Service) Done(ctx context.Context, f *Flow) error {
 	if !f.DoneAt.IsZero() {
-		return fault.New(fault.Conflict, "flow_over", "This sign-in is over.").
-			Under("RFC 6749 §4.1.2 one request is answered once")
+		return lost()
 	}
 	f.DoneAt = time.Now()
 	if !f.Saved {
 		return nil
 	}
-	if err := s.Save(ctx, f); err != nil {
+	err := s.Save(ctx, f)
+	if err != nil {
 		f.DoneAt = time.Time{}
-		return err
 	}
-	return nil
+	if fault.Is(err, fault.Conflict) {
+		return lost().Because(err)
+	}
+	return err
 }
 
 // Reopen takes back what Done did, for the caller that won and then could not

@@ -6,10 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/portico-id/portico/pkg/assurance"
-	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
@@ -51,7 +49,7 @@ type Users interface {
 // Consents tells whether a remembered consent covers a request.
 // consent.Service is one.
 type Consents interface {
-	Covers(ctx context.Context, userID string, c *client.Client, q *flow.Request) (bool, error)
+	Covers(ctx context.Context, u *user.User, c *client.Client, q *flow.Request) (bool, error)
 }
 
 // Codes issues authorization codes. oauth.Provider is one.
@@ -75,7 +73,6 @@ type FinisherDeps struct {
 	Users    Users
 	Consents Consents
 	Codes    Codes
-	Audit    audit.Recorder
 	// Health is asked before a code is issued without a saved flow: a code
 	// that nobody could redeem is refused at once. Nil: not asked.
 	Health Health
@@ -94,7 +91,6 @@ type Finisher struct {
 	users    Users
 	consents Consents
 	codes    Codes
-	audit    audit.Recorder
 	health   Health
 }
 
@@ -104,14 +100,12 @@ var _ flow.Finisher = (*Finisher)(nil)
 func NewFinisher(d FinisherDeps) *Finisher {
 	return &Finisher{
 		issuer: d.Issuer, kit: d.Kit, clients: d.Clients, scopes: d.Scopes, flows: d.Flows, sessions: d.Sessions,
-		users: d.Users, consents: d.Consents, codes: d.Codes, audit: d.Audit, health: d.Health,
+		users: d.Users, consents: d.Consents, codes: d.Codes, health: d.Health,
 	}
 }
 
 // Finish implements flow.Finisher. It believes nobody: client, session and
-// person are looked up again, and what is missing is never granted. Of any
-// number of calls for one flow one answers the application; the others get a
-// fault.Gone with the way back.
+// person are looked up again, and what is missing is never granted.
 func (x *Finisher) Finish(w http.ResponseWriter, r *http.Request, f *flow.Flow) error {
 	ctx := r.Context()
 	c, err := x.clientOf(ctx, f)
@@ -151,10 +145,6 @@ func (x *Finisher) finish(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	if err != nil {
 		return x.unissued(w, r, f, c, err)
 	}
-	x.audit.Record(ctx, audit.Event{
-		Name: audit.CodeIssued, Actor: who.user.ID, UserID: who.user.ID, ClientID: c.ID, SessionID: who.session.ID,
-		Data: map[string]string{"scope": strings.Join(granted.Scopes, " ")},
-	})
 	return x.send(w, r, destinationOf(c, &f.Request), values)
 }
 
@@ -196,11 +186,7 @@ func (x *Finisher) end(ctx context.Context, f *flow.Flow) error {
 			return fmt.Errorf("short-lived store: %w", err)
 		}
 	}
-	err := x.flows.Done(ctx, f)
-	if fault.Is(err, fault.Conflict) {
-		return x.Over(ctx, f, flow.ErrOver().Because(err))
-	}
-	return err
+	return x.flows.Done(ctx, f)
 }
 
 // Refuse implements flow.Finisher.
@@ -214,9 +200,7 @@ func (x *Finisher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	if !to.mayHear(why) {
 		return why
 	}
-	if err := x.flows.Done(ctx, f); fault.Is(err, fault.Conflict) {
-		return x.Over(ctx, f, flow.ErrOver().Because(err))
-	} else if err != nil {
+	if err := x.flows.Done(ctx, f); err != nil {
 		return err
 	}
 	return x.refuse(w, r, to, why)
