@@ -19,6 +19,7 @@ TEST_FLAGS := -p 2 -timeout 15m
 # Folders with a package.json whose modules the Go tests run in Node.
 NODE_PROJECTS := pkg/porticotest/testdata/node sdk/express
 FUZZTIME ?= 10s
+BENCH ?= .
 
 .PHONY: help
 help: ## show this list
@@ -41,8 +42,9 @@ test-fast: $(COUNT) ## the short tests without the race detector
 	@go test -short $(TEST_FLAGS) -json $(PACKAGES) | $(COUNT)
 
 .PHONY: bench
-bench: prepare ## benchmarks of the hot paths, each beside its bound
-	go test -run '^$$' -bench . -benchmem -timeout 30m ./pkg/bench/...
+bench: prepare ## benchmarks of the hot paths, each beside its bound; BENCH=pattern picks some
+	go test -p 1 -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m \
+		$$(git grep -l --untracked '^func Benchmark' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
