@@ -59,8 +59,10 @@ func (e *Edge) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	id := trail.ID(r.Context())
 	body := errorBody{Error: code, Description: Describe(f.Say, id)}
-	if challenge := challengeFor(f, status, body.Description); challenge != "" {
-		w.Header().Add("WWW-Authenticate", challenge)
+	// An endpoint that knows more, such as the scope that is missing (RFC 6750
+	// §3), has written its own challenge.
+	if challenge := challengeFor(f, status, body.Description); challenge != "" && w.Header().Get("WWW-Authenticate") == "" {
+		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(e.retryAfter(f)))
