@@ -44,8 +44,9 @@ type Ledger interface {
 	DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// Mark names a state of the live set. Two equal marks mean equal sets; it is
-// opaque, random, and changes with every append and every rebuild.
+// Mark names a state of the live set. Two equal marks mean equal sets, also
+// across a failover that lost the newest entries: it is opaque, random, and
+// changes whenever the set does. The empty mark is the state of no set.
 type Mark string
 
 // Live is the shared fast copy. Implementations pass storagetest.LiveSet.
@@ -59,8 +60,10 @@ type Live interface {
 	// trimmed), whole is true and entries are the whole set. fault.NotFound
 	// when the set is absent.
 	Since(ctx context.Context, after Mark) (entries []Entry, head Mark, whole bool, err error)
-	// Append adds entries atomically and returns the new head. fault.NotFound
-	// when the set is absent: the caller rebuilds from the ledger.
+	// Append adds entries atomically and returns the new head. Entries that
+	// reach no further than those of the same kind and id are there already
+	// and change nothing. fault.NotFound when the set is absent: the caller
+	// rebuilds from the ledger.
 	Append(ctx context.Context, entries ...Entry) (Mark, error)
 	// Rebuild replaces an absent set by entries. If another instance rebuilt
 	// first, the entries are merged into the set that is there: nothing that
