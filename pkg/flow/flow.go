@@ -4,6 +4,7 @@
 package flow
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -103,11 +104,14 @@ type Dispatcher interface {
 // Finisher ends a flow with the answer to the application. oauth/authorize
 // implements it; login and consent call it through the dispatcher. Of any
 // number of calls for one saved flow exactly one answers; the others get
-// fault.Conflict with code flow_over, and nothing is written. When the answer
-// cannot be made (fault.Unavailable) the flow stays open.
+// fault.Gone with the way back, and nothing is written. When the answer cannot
+// be made (fault.Unavailable) the flow stays open.
 type Finisher interface {
 	// Finish grants what the flow's request asks, to the session it names.
 	Finish(w http.ResponseWriter, r *http.Request, f *Flow) error
 	// Refuse answers the application with an authorization error.
 	Refuse(w http.ResponseWriter, r *http.Request, f *Flow, why *fault.Error) error
+	// Over returns err, for a flow that Service.Load found to be over, with the
+	// way back to the application for its page.
+	Over(ctx context.Context, f *Flow, err error) error
 }

@@ -160,7 +160,7 @@ func (x *Finisher) missing(ctx context.Context, f *flow.Flow, c *client.Client, 
 			return step, nil
 		}
 	}
-	covered, err := x.consents.Covers(ctx, who.user, c, &f.Request)
+	covered, err := x.consents.Covers(ctx, who.user.ID, c, &f.Request)
 	if err != nil {
 		return assurance.Consent, err
 	}

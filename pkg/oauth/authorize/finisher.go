@@ -49,7 +49,7 @@ type Users interface {
 // Consents tells whether a remembered consent covers a request.
 // consent.Service is one.
 type Consents interface {
-	Covers(ctx context.Context, u *user.User, c *client.Client, q *flow.Request) (bool, error)
+	Covers(ctx context.Context, userID string, c *client.Client, q *flow.Request) (bool, error)
 }
 
 // Codes issues authorization codes. oauth.Provider is one.
@@ -186,7 +186,18 @@ func (x *Finisher) end(ctx context.Context, f *flow.Flow) error {
 			return fmt.Errorf("short-lived store: %w", err)
 		}
 	}
-	return x.flows.Done(ctx, f)
+	return x.done(ctx, f)
+}
+
+// done ends the flow, or leads back who came second.
+func (x *Finisher) done(ctx context.Context, f *flow.Flow) error {
+	err := x.flows.Done(ctx, f)
+	if fault.Is(err, fault.Conflict) {
+		late := *fault.As(err)
+		late.Kind = fault.Gone
+		return x.Over(ctx, f, &late)
+	}
+	return err
 }
 
 // Refuse implements flow.Finisher.
@@ -200,7 +211,7 @@ func (x *Finisher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	if !to.mayHear(why) {
 		return why
 	}
-	if err := x.flows.Done(ctx, f); err != nil {
+	if err := x.done(ctx, f); err != nil {
 		return err
 	}
 	return x.refuse(w, r, to, why)
