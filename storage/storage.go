@@ -46,6 +46,7 @@ type Durable struct {
 	Transactor
 	Health
 	Migrator
+	Pool
 	io.Closer
 }
 

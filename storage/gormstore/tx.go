@@ -1,0 +1,115 @@
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/portico-id/portico/pkg/fault"
+)
+
+// txKey finds the transaction of one database in a context: two databases may
+// have one each.
+type txKey struct{ db *DB }
+
+// txn is an open transaction. Like any connection it serves one goroutine at
+// a time.
+type txn struct {
+	db     *DB
+	gorm   *gorm.DB
+	failed error // the first error of the database, or of nested work
+	over   bool
+}
+
+func (d *DB) txOf(ctx context.Context) *txn {
+	t, _ := ctx.Value(txKey{d}).(*txn)
+	return t
+}
+
+// InTx implements storage.Transactor. When nested work or a statement fails,
+// the whole transaction is rolled back, even if the error is swallowed:
+// Postgres has given it up by then, and SQLite must not differ.
+func (d *DB) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	if t := d.txOf(ctx); t != nil {
+		return t.nested(ctx, fn)
+	}
+	return d.again(ctx, func() error { return d.once(ctx, fn) })
+}
+
+// nested joins the open transaction.
+func (t *txn) nested(ctx context.Context, fn func(ctx context.Context) error) error {
+	if t.over {
+		return internal.Because(errTxOver)
+	}
+	err := fn(ctx)
+	t.fail(err)
+	return err
+}
+
+// fail remembers why the transaction cannot be committed any more.
+func (t *txn) fail(err error) {
+	if t.failed == nil {
+		t.failed = err
+	}
+}
+
+// once makes one attempt.
+func (d *DB) once(ctx context.Context, fn func(ctx context.Context) error) error {
+	if err := d.writer.gate.enter(ctx); err != nil {
+		return face(ctx, "begin", err)
+	}
+	defer d.writer.gate.leave()
+	t := &txn{db: d}
+	if err := t.begin(ctx); err != nil {
+		return face(ctx, "begin", err)
+	}
+	defer t.end() // also when fn panics or ends its goroutine
+	if err := fn(context.WithValue(ctx, txKey{d}, t)); err != nil {
+		if t.failed != nil && retryable(t.failed) {
+			return t.failed
+		}
+		return err
+	}
+	if t.failed != nil {
+		return face(ctx, "transaction", t.failed)
+	}
+	t.over = true
+	return face(ctx, "commit", t.gorm.Commit().Error)
+}
+
+func (t *txn) begin(ctx context.Context) error {
+	if t.db.opts.OnStatement != nil {
+		ctx = context.WithValue(ctx, opKey{}, "transaction")
+	}
+	t.gorm = t.db.writer.gorm.WithContext(ctx).Begin(t.db.txOpts)
+	return t.gorm.Error
+}
+
+// end rolls back what was not committed.
+func (t *txn) end() {
+	if t.over {
+		return
+	}
+	t.over = true
+	t.gorm.Rollback() // if it fails the connection is gone, and the work with it
+}
+
+// run runs one operation within the transaction.
+func (t *txn) run(ctx context.Context, op string, fn func(*gorm.DB) error) error {
+	if t.over {
+		return internal.Because(fmt.Errorf("%s: %w", op, errTxOver))
+	}
+	limited, cancel := t.db.limited(ctx, op)
+	defer cancel()
+	err := fn(t.gorm.WithContext(limited))
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*fault.Error](err); !ok && !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, gorm.ErrRecordNotFound) {
+		t.fail(err)
+	}
+	return face(ctx, op, err)
+}

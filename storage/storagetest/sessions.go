@@ -1,0 +1,211 @@
+package storagetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/session"
+)
+
+// newSession is one that may be idle for an hour and lives for a day.
+func newSession(id, userID string) session.Session {
+	return session.Session{
+		ID: id, Hash: "cookie-" + id, UserID: userID, AuthTime: epoch, CreatedAt: epoch, LastSeenAt: epoch,
+		IdleExpiresAt: epoch.Add(time.Hour), ExpiresAt: epoch.Add(24 * time.Hour),
+	}
+}
+
+// Sessions checks a session.Store.
+func Sessions(t *testing.T, open OpenDurable) {
+	t.Run("every field comes back", func(t *testing.T) {
+		s := open(t).Sessions
+		var n session.Session
+		fill(t, &n)
+		must(t, s.Create(t.Context(), n))
+		byID, err := s.ByID(t.Context(), n.ID)
+		must(t, err)
+		same(t, "ByID", byID, n)
+		byHash, err := s.ByHash(t.Context(), n.Hash)
+		must(t, err)
+		same(t, "ByHash", byHash, n)
+	})
+
+	t.Run("refusals", func(t *testing.T) {
+		s := open(t).Sessions
+		must(t, s.Create(t.Context(), newSession("taken", "alice")))
+		must(t, s.Create(t.Context(), session.Session{ID: "no cookie"}))
+		must(t, s.Create(t.Context(), session.Session{ID: "no cookie either"}))
+		wantKind(t, "a taken id", s.Create(t.Context(), session.Session{ID: "taken"}), fault.Conflict)
+		wantKind(t, "a taken cookie", s.Create(t.Context(), session.Session{ID: "new", Hash: "cookie-taken"}), fault.Conflict)
+		wantKind(t, "no id", s.Create(t.Context(), session.Session{}), fault.Invalid)
+		for name, key := range strangeKeys {
+			_, err := s.ByID(t.Context(), key)
+			wantKind(t, "ByID of "+name, err, fault.NotFound)
+			_, err = s.ByHash(t.Context(), key)
+			wantKind(t, "ByHash of "+name, err, fault.NotFound)
+			must(t, s.Touch(t.Context(), key, epoch, epoch))
+			wantKind(t, "Renew of "+name, s.Renew(t.Context(), key, "new cookie", epoch, "", nil), fault.Conflict)
+			if did, err := s.End(t.Context(), key, "test", epoch); did || err != nil {
+				t.Errorf("End of %s: %v, %v; want false and no error", name, did, err)
+			}
+			if ids, err := s.EndOfUser(t.Context(), key, "", "test", epoch); len(ids) != 0 || err != nil {
+				t.Errorf("EndOfUser of %s: %v, %v; want nothing", name, ids, err)
+			}
+			if of, err := s.OfUser(t.Context(), key, epoch); len(of) != 0 || err != nil {
+				t.Errorf("OfUser of %s: %v, %v; want nothing", name, of, err)
+			}
+		}
+	})
+
+	t.Run("what a browser says of itself may be anything", func(t *testing.T) {
+		s := open(t).Sessions
+		n := newSession("a", "alice")
+		n.UserAgent = "Mozilla\x00/5.0 \xff\xfe"
+		must(t, s.Create(t.Context(), n))
+		if _, err := s.ByID(t.Context(), "a"); err != nil {
+			t.Errorf("ByID: %v", err)
+		}
+	})
+
+	t.Run("touch", func(t *testing.T) { touch(t, open) })
+	t.Run("renew", func(t *testing.T) { renew(t, open) })
+	t.Run("end", func(t *testing.T) { endSessions(t, open) })
+	t.Run("removal", func(t *testing.T) { removeSessions(t, open) })
+}
+
+func touch(t *testing.T, open OpenDurable) {
+	s := open(t).Sessions
+	for _, id := range []string{"live", "ended", "other"} {
+		must(t, s.Create(t.Context(), newSession(id, "alice")))
+	}
+	if _, err := s.End(t.Context(), "ended", "logout", epoch); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.Touch(t.Context(), "live", epoch.Add(time.Minute), epoch.Add(2*time.Hour)))
+	must(t, s.Touch(t.Context(), "ended", epoch.Add(time.Minute), epoch.Add(2*time.Hour)))
+	for id, want := range map[string]time.Duration{"live": 2 * time.Hour, "ended": time.Hour, "other": time.Hour} {
+		got, err := s.ByID(t.Context(), id)
+		must(t, err)
+		same(t, "the idle limit of "+id, got.IdleExpiresAt, epoch.Add(want))
+	}
+	// Too late: what is over is not brought back.
+	must(t, s.Touch(t.Context(), "live", epoch.Add(2*time.Hour), epoch.Add(5*time.Hour)))
+	got, err := s.ByID(t.Context(), "live")
+	must(t, err)
+	same(t, "the idle limit after it passed", got.IdleExpiresAt, epoch.Add(2*time.Hour))
+	same(t, "last seen", got.LastSeenAt, epoch.Add(time.Minute))
+}
+
+func renew(t *testing.T, open OpenDurable) {
+	s := open(t).Sessions
+	must(t, s.Create(t.Context(), newSession("a", "alice")))
+	must(t, s.Create(t.Context(), newSession("ended", "alice")))
+	if _, err := s.End(t.Context(), "ended", "logout", epoch); err != nil {
+		t.Fatal(err)
+	}
+	later := epoch.Add(time.Minute)
+	must(t, s.Renew(t.Context(), "a", "fresh", later, "urn:acr:2", []string{"pwd", "otp"}))
+	got, err := s.ByHash(t.Context(), "fresh")
+	must(t, err)
+	want := newSession("a", "alice")
+	want.Hash, want.AuthTime, want.ACR, want.AMR = "fresh", later, "urn:acr:2", []string{"pwd", "otp"}
+	same(t, "the renewed session", got, want)
+	_, err = s.ByHash(t.Context(), "cookie-a")
+	wantKind(t, "the old cookie", err, fault.NotFound)
+	wantKind(t, "an ended session", s.Renew(t.Context(), "ended", "x", later, "", nil), fault.Conflict)
+	wantKind(t, "a taken cookie", s.Renew(t.Context(), "a", "cookie-ended", later, "", nil), fault.Conflict)
+	wantKind(t, "no cookie", s.Renew(t.Context(), "a", "", later, "", nil), fault.Invalid)
+}
+
+func endSessions(t *testing.T, open OpenDurable) {
+	t.Run("once", func(t *testing.T) {
+		s := open(t).Sessions
+		must(t, s.Create(t.Context(), newSession("a", "alice")))
+		if won := race(t, fault.Conflict, func(n int) error {
+			did, err := s.End(t.Context(), "a", fmt.Sprint(n), epoch)
+			if err == nil && !did {
+				return fault.New(fault.Conflict, "lost", "lost")
+			}
+			return err
+		}); won != 1 {
+			t.Errorf("%d calls ended the session, want 1", won)
+		}
+		got, err := s.ByHash(t.Context(), "cookie-a")
+		must(t, err)
+		if got.EndedAt.IsZero() || got.Live(epoch) {
+			t.Errorf("got %+v, want it ended", got)
+		}
+	})
+
+	t.Run("all of a person but one", func(t *testing.T) {
+		s := open(t).Sessions
+		for id, userID := range map[string]string{"a": "alice", "b": "alice", "c": "alice", "d": "bob", "e": ""} {
+			must(t, s.Create(t.Context(), newSession(id, userID)))
+		}
+		for _, step := range []struct {
+			except string
+			want   []string
+		}{{"b", []string{"a", "c"}}, {"b", nil}, {"", []string{"b"}}} {
+			ids, err := s.EndOfUser(t.Context(), "alice", step.except, "password changed", epoch)
+			must(t, err)
+			if slices.Sort(ids); !slices.Equal(ids, step.want) {
+				t.Errorf("but for %q: ended %v, want %v", step.except, ids, step.want)
+			}
+		}
+		if got, err := s.ByID(t.Context(), "d"); err != nil || !got.EndedAt.IsZero() {
+			t.Errorf("the session of another: %+v, %v; want it alive", got, err)
+		}
+	})
+
+	t.Run("the live ones are listed, newest first", func(t *testing.T) {
+		s := open(t).Sessions
+		for i, id := range []string{"old", "new", "ended", "idle", "over"} {
+			n := newSession(id, "alice")
+			n.CreatedAt = epoch.Add(time.Duration(i) * time.Second)
+			switch id {
+			case "ended":
+				n.EndedAt = epoch
+			case "idle":
+				n.IdleExpiresAt = epoch.Add(time.Minute)
+			case "over":
+				n.ExpiresAt = epoch.Add(time.Minute)
+			}
+			must(t, s.Create(t.Context(), n))
+		}
+		got, err := s.OfUser(t.Context(), "alice", epoch.Add(time.Minute))
+		must(t, err)
+		if len(got) != 2 || got[0].ID != "new" || got[1].ID != "old" {
+			t.Errorf("OfUser = %+v, want new, old", got)
+		}
+	})
+}
+
+func removeSessions(t *testing.T, open OpenDurable) {
+	s := open(t).Sessions
+	for _, id := range []string{"live", "over", "ended", "ended late", "idle"} {
+		n := newSession(id, "alice")
+		switch id {
+		case "over":
+			n.ExpiresAt = epoch.Add(-time.Second)
+		case "ended":
+			n.EndedAt = epoch.Add(-time.Second)
+		case "ended late":
+			n.EndedAt = epoch
+		case "idle": // refresh asks for it until its absolute limit
+			n.IdleExpiresAt = epoch.Add(-time.Hour)
+		}
+		must(t, s.Create(t.Context(), n))
+	}
+	for i, want := range []int{0, 1, 1, 0} {
+		if n, err := s.DeleteExpired(t.Context(), epoch, min(i, 1)); err != nil || n != want {
+			t.Errorf("batch %d: removed %d, %v; want %d", i, n, err, want)
+		}
+	}
+	for id, want := range map[string]fault.Kind{"live": fault.None, "idle": fault.None, "ended late": fault.None, "over": fault.NotFound, "ended": fault.NotFound} {
+		_, err := s.ByID(t.Context(), id)
+		wantKind(t, id, err, want)
+	}
+}
