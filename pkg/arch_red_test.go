@@ -87,6 +87,10 @@ var samples = map[string]struct {
 		bad:  [][2]string{{"pkg/resource", "pkg/keyring"}, {"pkg/resource/echomw", "pkg/web"}, {"pkg/resource", "storage"}},
 		good: [][2]string{{"pkg/resource", "pkg/jwks"}, {"pkg/resource/echomw", "pkg/resource"}, {"pkg/resource", "pkg/dpop"}},
 	},
+	"equipment knows no feature": {
+		bad:  [][2]string{{"pkg/config", "pkg/client"}, {"pkg/observe", "pkg/web"}, {"pkg/job", "storage"}},
+		good: [][2]string{{"pkg/config", "pkg/secret"}, {"pkg/server", "pkg/config"}},
+	},
 	"SQL stands without Redis": {
 		bad:  [][2]string{{"storage/gormstore", "storage/redisstore"}, {"storage/gormstore", "storage/embedded"}},
 		good: [][2]string{{"storage/embedded", "storage/gormstore"}, {"storage", "storage/redisstore"}},
