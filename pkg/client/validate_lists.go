@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/jwks"
 	"github.com/portico-id/portico/pkg/protocol"
 )
 
@@ -92,7 +93,7 @@ func checkKeys(c *Client) *fault.Error {
 		return invalid("jwks", "keys for private_key_jwt, inline or by jwks_uri", "none")
 	}
 	if len(c.JWKS) > 0 {
-		if err := checkInlineKeys(c.JWKS); err != nil {
+		if _, err := jwks.ParseSet(c.JWKS); err != nil {
 			return invalid("jwks", "public keys only, RSA of at least 2048 bits", strings.TrimSpace(err.Error())).Because(err)
 		}
 	}
