@@ -85,20 +85,16 @@ func match(wanted []language.Tag) (Lang, bool) {
 	return Lang{words: catalogue.all[i]}, true
 }
 
-// accepted reads the header in the order of its weights.
+// accepted reads the header in the order of its weights, without what is not
+// acceptable (q=0, RFC 9110 §12.4.2).
 func accepted(header string) []language.Tag {
 	if len(header) > maxAcceptLength {
 		header = header[:maxAcceptLength]
 		header = header[:strings.LastIndexByte(header, ',')+1]
 	}
-	tags, weights, err := language.ParseAcceptLanguage(strings.TrimRight(header, ", "))
+	tags, _, err := language.ParseAcceptLanguage(strings.TrimRight(header, ", "))
 	if err != nil {
 		return nil
-	}
-	for i, w := range weights {
-		if w == 0 { // RFC 9110 §12.4.2: not acceptable
-			return tags[:min(i, maxPreferences)]
-		}
 	}
 	return tags[:min(len(tags), maxPreferences)]
 }

@@ -125,6 +125,21 @@ type wrongPage struct{}
 
 func (wrongPage) Template() string { return "login/login.html" }
 
+func TestLocalPathsStayOnThisServer(t *testing.T) {
+	for _, path := range []string{"//evil.example", `/\evil.example`, `//\/evil.example`} {
+		v := &view{}
+		if got := v.At(path); got != "/evil.example" {
+			t.Errorf("At(%q) = %q", path, got)
+		}
+	}
+	v := &view{Frame: Frame{Base: "/auth"}}
+	for path, want := range map[string]string{"/login?a=//b": "/auth/login?a=//b", "https://rp.example/": "https://rp.example/"} {
+		if got := v.At(path); got != want {
+			t.Errorf("At(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestBrandIsTheOperators(t *testing.T) {
 	if got := draw(t, Frame{Brand: "Example & Sons"}, Login{}); !strings.Contains(got, "<title>Sign in · Example &amp; Sons</title>") {
 		t.Errorf("title lacks the brand: %s", got[:400])

@@ -110,7 +110,7 @@ func TestStatusFollowsTheKind(t *testing.T) {
 
 func TestErrorPageLeadsBackOnlyToSafePlaces(t *testing.T) {
 	k := newRig(t, "https://id.example/auth")
-	cause := fault.New(fault.Gone, "flow_over", "This sign-in is over.")
+	cause := fault.New(fault.Gone, "flow_over", "It ended.")
 	for url, href := range map[string]string{
 		"https://rp.example/start?x=1":         `href="https://rp.example/start?x=1"`,
 		"http://localhost:3000/":               `href="http://localhost:3000/"`,
@@ -128,7 +128,7 @@ func TestErrorPageLeadsBackOnlyToSafePlaces(t *testing.T) {
 	} {
 		w := serve(k.Pages(failing(Back(cause, url, "Shop & <Co>"))), request("GET", "/login"))
 		body := w.Body.String()
-		if w.Code != 410 || !strings.Contains(body, "cannot continue") || !strings.Contains(body, "This sign-in is over") {
+		if w.Code != 410 || !strings.Contains(body, "cannot continue") || !strings.Contains(body, "<h1>This sign-in is over</h1>") {
 			t.Errorf("%s: %d without the words", url, w.Code)
 		}
 		if has := strings.Contains(body, `id="error-back"`); has != (href != "") || !strings.Contains(body, href) {

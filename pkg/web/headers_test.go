@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -87,6 +88,22 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		})
 	}
 }
+
+func TestAPageIsKeptByNobodyWhereverItIsDrawn(t *testing.T) {
+	k := newRig(t, "https://id.example")
+	w := httptest.NewRecorder()
+	if err := k.Render(w, request("GET", "/"), 200, templates.SignedOut{}); err != nil || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%v, Cache-Control %q", err, w.Header().Get("Cache-Control"))
+	}
+	w = httptest.NewRecorder()
+	if err := k.Render(w, request("GET", "/"), 200, nowhere{}); fault.KindOf(err) != fault.Internal || len(w.Header()) != 0 || w.Body.Len() != 0 {
+		t.Errorf("a page that cannot be drawn: %v, wrote %v %q", err, w.Header(), w.Body)
+	}
+}
+
+type nowhere struct{}
+
+func (nowhere) Template() string { return "nowhere.html" }
 
 func TestNoHSTSOnLoopback(t *testing.T) {
 	k := newRig(t, "http://localhost:8080")

@@ -143,6 +143,27 @@ func many(n int) []string {
 	return pairs
 }
 
+func TestALongBodyIsRefusedBeforeItIsRead(t *testing.T) {
+	k := newRig(t, "https://id.example", func(c *Config) { c.Limits.Body = 10 })
+	reached := false
+	w := serve(k.Outer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true })), post("/", "01234567890"))
+	if w.Code != 413 || reached {
+		t.Errorf("%d, handler reached: %v", w.Code, reached)
+	}
+}
+
+func TestTheFirstFinalStatusIsLogged(t *testing.T) {
+	k := newRig(t, "https://id.example")
+	serve(k.Outer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(http.StatusInternalServerError)
+	})), request("GET", "/"))
+	if line := k.line(t); line["status"] != 201.0 || line["level"] != "INFO" {
+		t.Errorf("logged %v %v, want 201", line["status"], line["level"])
+	}
+}
+
 // TestOverTheWire proves on a real connection what a recorder cannot show.
 func TestOverTheWire(t *testing.T) {
 	k := newRig(t, "https://id.example", func(c *Config) { c.Limits.Body = 1000 })
