@@ -138,7 +138,7 @@ func (c *Claim) Texts() []string {
 	var out []string
 	for _, raw := range append([]json.RawMessage{c.Value}, c.Values...) {
 		var s string
-		if len(raw) > 0 && json.Unmarshal(raw, &s) == nil {
+		if len(raw) > 0 && !isNull(raw) && json.Unmarshal(raw, &s) == nil {
 			out = append(out, s)
 		}
 	}
