@@ -1,0 +1,227 @@
+package stage
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/limit"
+	"github.com/portico-id/portico/pkg/revocation"
+)
+
+// outage is a dependency that a test can take away.
+type outage struct {
+	mu   sync.Mutex
+	down bool
+}
+
+// SetDown takes the dependency away, or brings it back.
+func (o *outage) SetDown(down bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.down = down
+}
+
+func (o *outage) check() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		return fault.New(fault.Unavailable, "temporarily_unavailable", "We cannot answer right now.")
+	}
+	return nil
+}
+
+// Flows is a flow.Store in memory.
+type Flows struct {
+	outage
+	records sync.Map // guarded by lock for what must be atomic
+	lock    sync.Mutex
+}
+
+var _ flow.Store = (*Flows)(nil)
+
+// Put implements flow.Store.
+func (s *Flows) Put(_ context.Context, key string, rec flow.Record, now time.Time) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	have := 0
+	if v, ok := s.records.Load(key); ok && now.Before(v.(flow.Record).ExpiresAt) {
+		have = v.(flow.Record).Version
+	}
+	if have != rec.Version-1 {
+		return fault.New(fault.Conflict, "conflict", "Somebody else was first.")
+	}
+	s.records.Store(key, rec)
+	return nil
+}
+
+// Get implements flow.Store.
+func (s *Flows) Get(_ context.Context, key string, now time.Time) (flow.Record, error) {
+	if err := s.check(); err != nil {
+		return flow.Record{}, err
+	}
+	v, ok := s.records.Load(key)
+	if !ok || !now.Before(v.(flow.Record).ExpiresAt) {
+		return flow.Record{}, fault.New(fault.NotFound, "not_found", "There is no such record.")
+	}
+	return v.(flow.Record), nil
+}
+
+// Take implements flow.Store.
+func (s *Flows) Take(ctx context.Context, key string, now time.Time) (flow.Record, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	rec, err := s.Get(ctx, key, now)
+	if err == nil {
+		s.records.Delete(key)
+	}
+	return rec, err
+}
+
+// Limits is a limit.Store in memory: a log of the attempts of each key.
+type Limits struct {
+	outage
+	lock sync.Mutex
+	log  map[string][]time.Time
+}
+
+var _ limit.Store = (*Limits)(nil)
+
+// Take implements limit.Store.
+func (s *Limits) Take(_ context.Context, rule limit.Rule, key string, now time.Time) (limit.Result, error) {
+	if err := s.check(); err != nil {
+		return limit.Result{}, err
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.log == nil {
+		s.log = map[string][]time.Time{}
+	}
+	key = rule.Name + " " + key
+	live := s.log[key][:0]
+	for _, at := range s.log[key] {
+		if now.Sub(at) < rule.Window {
+			live = append(live, at)
+		}
+	}
+	s.log[key] = live
+	if len(live) >= rule.Max {
+		return limit.Result{RetryAfter: rule.Window - now.Sub(live[0])}, nil
+	}
+	s.log[key] = append(live, now)
+	return limit.Result{Allowed: true, Remaining: rule.Max - len(live) - 1}, nil
+}
+
+// Give implements limit.Store.
+func (s *Limits) Give(_ context.Context, rule limit.Rule, key string, _ time.Time) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	key = rule.Name + " " + key
+	if n := len(s.log[key]); n > 0 {
+		s.log[key] = s.log[key][:n-1]
+	}
+	return nil
+}
+
+// Reset implements limit.Store.
+func (s *Limits) Reset(_ context.Context, rule limit.Rule, key string) error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	delete(s.log, rule.Name+" "+key)
+	return s.check()
+}
+
+// Count returns the attempts that stand under every key of the rule.
+func (s *Limits) Count(rule string) map[string]int {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	counts := map[string]int{}
+	for key, log := range s.log {
+		if len(key) > len(rule) && key[:len(rule)+1] == rule+" " {
+			counts[key[len(rule)+1:]] = len(log)
+		}
+	}
+	return counts
+}
+
+// Audit keeps events in memory.
+type Audit struct {
+	lock   sync.Mutex
+	events []audit.Event
+}
+
+// Record implements audit.Recorder.
+func (a *Audit) Record(_ context.Context, e audit.Event) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.events = append(a.events, e)
+}
+
+// Events returns what was recorded so far.
+func (a *Audit) Events() []audit.Event {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	return append([]audit.Event(nil), a.events...)
+}
+
+// Named returns the events of the name.
+func (a *Audit) Named(name audit.Name) []audit.Event {
+	var found []audit.Event
+	for _, e := range a.Events() {
+		if e.Name == name {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// Revoker commits to the ledger of the database and keeps the entries that
+// reached the live set, which a test can take away.
+type Revoker struct {
+	outage
+	Tx interface {
+		InTx(ctx context.Context, fn func(ctx context.Context) error) error
+	}
+	Ledger revocation.Ledger
+
+	lock    sync.Mutex
+	entries []revocation.Entry
+}
+
+// Revoke does what revocation.Service promises.
+func (r *Revoker) Revoke(ctx context.Context, cause func(ctx context.Context) ([]revocation.Entry, error)) error {
+	var entries []revocation.Entry
+	err := r.Tx.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		if entries, err = cause(ctx); err != nil || len(entries) == 0 {
+			return err
+		}
+		return r.Ledger.Add(ctx, entries...)
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.entries = append(r.entries, entries...)
+	return nil
+}
+
+// Entries returns what reached the live set.
+func (r *Revoker) Entries() []revocation.Entry {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return append([]revocation.Entry(nil), r.entries...)
+}

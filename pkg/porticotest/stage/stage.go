@@ -1,0 +1,187 @@
+// Package stage sets up the identity features for their tests: a real SQLite
+// database, short-lived stores in memory that can be taken away, a fingerprint
+// key, cheap passwords, and a finisher that notes what it is told. It starts
+// no server; a Browser calls handlers in process.
+package stage
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/consent"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/login/visit"
+	"github.com/portico-id/portico/pkg/password"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/scope"
+	"github.com/portico-id/portico/pkg/secret"
+	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/pkg/web"
+	"github.com/portico-id/portico/storage"
+)
+
+// Issuer of every stage.
+const Issuer = "https://id.example.test"
+
+// Redirect is where the answers of the client go.
+const Redirect = "https://app.example.test/callback"
+
+// Password of every person that Person makes.
+const Password = "correct horse battery"
+
+// Stage is everything that the identity features stand on.
+type Stage struct {
+	Durable  *storage.Durable
+	Flows    *flow.Service
+	FlowKeep *Flows
+	Limits   *Limits
+	Audit    *Audit
+	Revoker  *Revoker
+	Prints   *secret.Fingerprinter
+
+	Sessions  *session.Service
+	Users     *user.Service
+	Passwords *password.Service
+	Clients   *client.Service
+	APIs      *scope.Service
+	Consents  *consent.Service
+
+	Kit      *web.Kit
+	Refusals *Refusals
+	Log      *bytes.Buffer
+	Opener   *visit.Opener
+	Finisher *Finisher
+}
+
+// New returns a stage on an empty database.
+func New(t *testing.T) *Stage {
+	t.Helper()
+	s := &Stage{FlowKeep: &Flows{}, Limits: &Limits{}, Audit: &Audit{}, Refusals: &Refusals{}, Log: &bytes.Buffer{}}
+	s.openDurable(t)
+	s.Prints = secret.NewFingerprinter(bytes.Repeat([]byte{7}, 32))
+	s.Revoker = &Revoker{Tx: s.Durable, Ledger: s.Durable.Revocations}
+	s.Flows = flow.NewService(s.FlowKeep, s.Prints, flow.Config{})
+	s.Sessions = session.NewService(s.Durable.Sessions, s.Durable.Grants, s.Revoker, s.Prints, s.Audit, session.Config{})
+	s.Users = user.NewService(s.Durable.Users, s.Durable, s.Sessions, s.Audit)
+	s.Clients = client.NewService(s.Durable.Clients, s.Prints, client.Config{})
+	s.APIs = scope.NewService(s.Durable.APIs, scope.Config{Issuer: Issuer})
+	s.Consents = consent.NewService(s.Durable.Consents, s.APIs, s.Users, s.Durable.Grants, s.Revoker, s.Audit, consent.Config{})
+	var err error
+	s.Passwords, err = password.NewService(s.Durable.Passwords, s.Sessions, s.Audit, password.Config{MemoryKiB: 64, Passes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := url.Parse(Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Kit, err = web.New(web.Config{Issuer: issuer, FormKey: bytes.Repeat([]byte{9}, 32), Explain: s.Refusals,
+		Log: slog.New(slog.NewJSONHandler(&syncWriter{w: s.Log}, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Finisher = &Finisher{flows: s.Flows}
+	s.Opener = &visit.Opener{Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
+		Clients: s.Clients, Consents: s.Consents, Way: s.Finisher, Signup: true}
+	return s
+}
+
+func (s *Stage) openDurable(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	db, err := storage.OpenDurable(ctx, "sqlite://"+filepath.Join(t.TempDir(), "stage.db"), storage.DurableOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close the database: %v", err)
+		}
+	})
+	if err := db.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.Durable = db
+}
+
+// syncWriter lets requests in parallel write one log.
+type syncWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *syncWriter) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
+}
+
+// Person makes somebody with the e-mail address, the name Ann Example and
+// Password.
+func (s *Stage) Person(t *testing.T, email string, roles ...string) *user.User {
+	t.Helper()
+	ctx := context.Background()
+	hash, err := s.Passwords.Hash(ctx, Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := s.Users.Create(ctx, user.User{Email: email, Name: "Ann Example", Roles: roles}, func(ctx context.Context, id string) error {
+		return s.Passwords.Put(ctx, id, hash)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// Client registers a confidential web application; change may make it another.
+func (s *Stage) Client(t *testing.T, change ...func(*client.Client)) *client.Client {
+	t.Helper()
+	c := client.Client{
+		Name: "Shop & Co", ApplicationType: client.Web, Source: client.Operator, AuthMethod: protocol.AuthSecretBasic,
+		RedirectURIs: []string{Redirect}, PostLogoutRedirectURIs: []string{"https://app.example.test/bye"},
+		GrantTypes: []string{protocol.GrantAuthorizationCode}, ResponseTypes: []string{protocol.ResponseTypeCode},
+		Scopes: []string{protocol.ScopeOpenID, protocol.ScopeProfile, protocol.ScopeEmail},
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	made, _, err := s.Clients.Create(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &made
+}
+
+// Refusals keeps what was refused.
+type Refusals struct {
+	mu   sync.Mutex
+	seen []*fault.Error
+}
+
+// Refused implements web.Recorder.
+func (r *Refusals) Refused(_ context.Context, _ *http.Request, err *fault.Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, err)
+}
+
+// Last returns the latest refusal, or an empty one.
+func (r *Refusals) Last() *fault.Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.seen) == 0 {
+		return &fault.Error{}
+	}
+	return r.seen[len(r.seen)-1]
+}
