@@ -54,7 +54,7 @@ func shape(err error) *fault.Error {
 		return ofPostgres(e.Code)
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return ofSQLite(e.Code())
+		return ofSQLite(e)
 	}
 	if unreachable(err) {
 		return unavailable
@@ -62,12 +62,20 @@ func shape(err error) *fault.Error {
 	return internal
 }
 
+// What an operator can do about it.
+const (
+	hintMigrate = "The database lacks a table or column: run 'portico migrate up'."
+	hintRights  = "The database role lacks a right: see deploy/sql/roles.sql; migrations need the owner of the schema."
+	hintAccess  = "The database refuses the connection: check user, password and database name in PORTICO_DATABASE_URL."
+)
+
 // unreachable reports whether err says that the database did not answer: it
-// is down, its queue is too long, or the time was up.
+// is down, its queue is too long, or the time was up, which also ends a
+// transaction under our hands.
 func unreachable(err error) bool {
 	for _, e := range []error{
 		context.Canceled, context.DeadlineExceeded, errQueueFull, errQueueTimeout,
-		driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+		driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
 	} {
 		if errors.Is(err, e) {
 			return true
@@ -95,9 +103,15 @@ func ofPostgres(code string) *fault.Error {
 		"25006",          // a replica that was promoted away
 		"57014", "57P05": // cancelled, idle too long
 		return unavailable
+	case "42P01", "42703": // undefined_table, undefined_column
+		return internal.WithHint("%s", hintMigrate)
+	case "42501": // insufficient_privilege
+		return internal.WithHint("%s", hintRights)
 	}
 	switch code[:min(2, len(code))] {
-	case "08", "28", "3D", "53", "57", "58": // connection, authorization, catalogue, resources, operator, system
+	case "28", "3D": // authorization, catalogue
+		return unavailable.WithHint("%s", hintAccess)
+	case "08", "53", "57", "58": // connection, resources, operator, system
 		return unavailable
 	}
 	return internal
@@ -118,14 +132,17 @@ const (
 	sqlitePrimaryKey = 1555
 )
 
-func ofSQLite(code int) *fault.Error {
-	switch code {
+func ofSQLite(e *sqlite.Error) *fault.Error {
+	switch e.Code() {
 	case sqliteUnique, sqlitePrimaryKey:
 		return conflict
 	}
-	switch code & 0xff {
+	switch e.Code() & 0xff {
 	case sqliteBusy, sqliteLocked, sqliteNoMem, sqliteReadOnly, sqliteInterrupt, sqliteIOErr, sqliteFull, sqliteCantOpen, sqliteProtocol:
 		return unavailable
+	}
+	if strings.Contains(e.Error(), "no such table") || strings.Contains(e.Error(), "no such column") {
+		return internal.WithHint("%s", hintMigrate)
 	}
 	return internal
 }

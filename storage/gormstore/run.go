@@ -23,24 +23,31 @@ func (d *DB) run(ctx context.Context, op string, s *side, fn func(*gorm.DB) erro
 	if t := d.txOf(ctx); t != nil {
 		return t.run(ctx, op, fn)
 	}
+	limited, cancel := d.limited(ctx, op, d.opts.StatementTimeout)
+	defer cancel()
 	return face(ctx, op, d.again(ctx, func() error {
 		if err := s.gate.enter(ctx); err != nil {
 			return err
 		}
 		defer s.gate.leave()
-		limited, cancel := d.limited(ctx, op)
-		defer cancel()
 		return fn(s.gorm.WithContext(limited))
 	}))
 }
 
-// limited bounds one operation, because a database that hangs must not hang
-// its callers, and names it for OnStatement.
-func (d *DB) limited(ctx context.Context, op string) (context.Context, context.CancelFunc) {
+// limited bounds work at the database, because one that hangs must not hang
+// its callers, and names it for OnStatement. The end of ctx does not cut work
+// short that has begun, only its deadline does: a browser that goes away must
+// not cost a connection, which a driver can only drop in the middle of a
+// statement.
+func (d *DB) limited(ctx context.Context, op string, most time.Duration) (context.Context, context.CancelFunc) {
+	until := time.Now().Add(most)
+	if own, ok := ctx.Deadline(); ok && own.Before(until) {
+		until = own
+	}
 	if d.opts.OnStatement != nil {
 		ctx = context.WithValue(ctx, opKey{}, op)
 	}
-	return context.WithTimeout(ctx, d.opts.StatementTimeout)
+	return context.WithDeadline(context.WithoutCancel(ctx), until)
 }
 
 // exec runs one statement that writes and returns how many rows it changed.
@@ -108,6 +115,9 @@ const attempts = 6
 // again repeats try while the database asks for it.
 func (d *DB) again(ctx context.Context, try func() error) error {
 	for n := 1; ; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		err := try()
 		if err == nil || !retryable(err) || n == attempts || !pause(ctx, n) {
 			return err

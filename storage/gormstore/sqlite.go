@@ -46,15 +46,18 @@ func openSQLite(ctx context.Context, u *url.URL, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The writer goes first: it turns the write-ahead log on.
-	if err := writer.sql.PingContext(ctx); err != nil {
+	db := &DB{opts: opts, writer: writer, schema: sqliteSchema(path)}
+	// The writer goes first: it turns the write-ahead log on, which several
+	// processes may try at once.
+	if err := db.again(ctx, func() error { return writer.sql.PingContext(ctx) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), writer.close())
 	}
 	reader, err := sqliteSide(path, true, opts.MaxConnections, opts)
 	if err != nil {
 		return nil, errors.Join(err, writer.close())
 	}
-	return &DB{opts: opts, reader: reader, writer: writer, schema: sqliteSchema(path)}, nil
+	db.reader = reader
+	return db, nil
 }
 
 // sqlitePath reads the file name: sqlite:///absolute/path, or

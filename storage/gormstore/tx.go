@@ -1,6 +1,7 @@
 package gormstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -29,6 +30,10 @@ func (d *DB) txOf(ctx context.Context) *txn {
 	return t
 }
 
+// transactionSteps is how many times longer a transaction may take than one
+// statement, with all its attempts.
+const transactionSteps = 3
+
 // InTx implements storage.Transactor. When nested work or a statement fails,
 // the whole transaction is rolled back, even if the error is swallowed:
 // Postgres has given it up by then, and SQLite must not differ.
@@ -36,8 +41,17 @@ func (d *DB) InTx(ctx context.Context, fn func(ctx context.Context) error) error
 	if t := d.txOf(ctx); t != nil {
 		return t.nested(ctx, fn)
 	}
-	return d.again(ctx, func() error { return d.once(ctx, fn) })
+	limited, cancel := d.limited(ctx, "transaction", transactionSteps*d.opts.StatementTimeout)
+	defer cancel()
+	err := d.again(ctx, func() error { return d.once(ctx, limited, fn) })
+	if own, ok := err.(workError); ok { //nolint:errorlint // made by once, never wrapped
+		return own.error
+	}
+	return face(ctx, "transaction", err)
 }
+
+// workError is what the work itself returned: it goes back as it is.
+type workError struct{ error }
 
 // nested joins the open transaction.
 func (t *txn) nested(ctx context.Context, fn func(ctx context.Context) error) error {
@@ -56,36 +70,30 @@ func (t *txn) fail(err error) {
 	}
 }
 
-// once makes one attempt.
-func (d *DB) once(ctx context.Context, fn func(ctx context.Context) error) error {
+// once makes one attempt. The transaction itself ends with limited, so that
+// the caller's leaving does not break the connection; whether the work is
+// still wanted is asked before each step and before the commit.
+func (d *DB) once(ctx, limited context.Context, fn func(ctx context.Context) error) error {
 	if err := d.writer.gate.enter(ctx); err != nil {
-		return face(ctx, "begin", err)
+		return err
 	}
 	defer d.writer.gate.leave()
-	t := &txn{db: d}
-	if err := t.begin(ctx); err != nil {
-		return face(ctx, "begin", err)
+	t := &txn{db: d, gorm: d.writer.gorm.WithContext(limited).Begin(d.txOpts)}
+	if err := t.gorm.Error; err != nil {
+		return err
 	}
 	defer t.end() // also when fn panics or ends its goroutine
 	if err := fn(context.WithValue(ctx, txKey{d}, t)); err != nil {
 		if t.failed != nil && retryable(t.failed) {
 			return t.failed
 		}
+		return workError{err}
+	}
+	if err := cmp.Or(t.failed, ctx.Err()); err != nil {
 		return err
 	}
-	if t.failed != nil {
-		return face(ctx, "transaction", t.failed)
-	}
 	t.over = true
-	return face(ctx, "commit", t.gorm.Commit().Error)
-}
-
-func (t *txn) begin(ctx context.Context) error {
-	if t.db.opts.OnStatement != nil {
-		ctx = context.WithValue(ctx, opKey{}, "transaction")
-	}
-	t.gorm = t.db.writer.gorm.WithContext(ctx).Begin(t.db.txOpts)
-	return t.gorm.Error
+	return t.gorm.Commit().Error
 }
 
 // end rolls back what was not committed.
@@ -102,7 +110,10 @@ func (t *txn) run(ctx context.Context, op string, fn func(*gorm.DB) error) error
 	if t.over {
 		return internal.Because(fmt.Errorf("%s: %w", op, errTxOver))
 	}
-	limited, cancel := t.db.limited(ctx, op)
+	if err := ctx.Err(); err != nil {
+		return face(ctx, op, err)
+	}
+	limited, cancel := t.db.limited(ctx, op, t.db.opts.StatementTimeout)
 	defer cancel()
 	err := fn(t.gorm.WithContext(limited))
 	if err == nil {
