@@ -2,6 +2,8 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# .ci/prepare puts a newer Node there where the system's is too old.
+export PATH := $(CURDIR)/.cache/node/bin:$(PATH)
 
 # Empty outside a repository: the binary then tells what Go knows of it.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
