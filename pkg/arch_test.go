@@ -39,7 +39,7 @@ type rule struct {
 var (
 	floor = []string{
 		"pkg/fault", "pkg/protocol", "pkg/secret", "pkg/trail", "pkg/paging", "pkg/safehttp",
-		"pkg/jwks", "pkg/replay", "pkg/dpop",
+		"pkg/jwks", "pkg/replay", "pkg/dpop", "pkg/batch",
 	}
 	domain = []string{
 		"pkg/audit", "pkg/client", "pkg/scope", "pkg/user", "pkg/claims", "pkg/grant", "pkg/session", "pkg/flow",
@@ -52,7 +52,7 @@ var (
 	}
 	kit       = []string{"pkg/web/..."}
 	engine    = []string{"pkg/oauth/...", "pkg/oidc/..."}
-	operators = []string{"pkg/admin/...", "pkg/console/..."}
+	operators = []string{"pkg/admin/...", "pkg/console/...", "pkg/playground/..."}
 	public    = []string{"pkg/resource/..."}
 	equipment = []string{"pkg/config/...", "pkg/observe/...", "pkg/job/..."}
 	compose   = []string{"pkg/server/...", "pkg/cli/...", "cmd/..."}
