@@ -48,24 +48,6 @@ func (t *Tokens) InspectRefresh(ctx context.Context, token string) (*Token, erro
 	return k, nil
 }
 
-// RefreshOwner returns the grant and client of any refresh token that Portico
-// made, rotated or ended ones too, for revocation (RFC 7009 §2.1). It is
-// fault.Unauthenticated for everything else.
-func (t *Tokens) RefreshOwner(ctx context.Context, token string) (grantID, clientID string, err error) {
-	presented, ok := t.cfg.Grants.ParseRefresh(token)
-	if !ok {
-		return "", "", badToken("RFC 7009 §2.1 the refresh token is one of ours")
-	}
-	g, err := t.cfg.Grants.Store().ByID(ctx, presented.GrantID)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return "", "", badToken("RFC 7009 §2.1 the grant of the refresh token is known").Because(err)
-	case err != nil:
-		return "", "", err
-	}
-	return g.ID, g.ClientID, nil
-}
-
 // refreshToken describes the live refresh token of a grant.
 func refreshToken(g *grant.Grant) *Token {
 	exp := earlier(g.RefreshIdleExpiresAt, g.RefreshExpiresAt)
