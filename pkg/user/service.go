@@ -44,7 +44,7 @@ func (s *Service) Create(ctx context.Context, u User, also func(ctx context.Cont
 		return nil, err
 	}
 	u.ID = secret.ID()
-	u.CreatedAt = time.Now()
+	u.CreatedAt = time.Now().UTC().Truncate(time.Microsecond) // what every engine keeps
 	u.UpdatedAt = u.CreatedAt
 	err := s.tx.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.Create(ctx, u); err != nil || also == nil {

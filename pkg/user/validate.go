@@ -151,5 +151,5 @@ func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsContro
 
 func refuse(field, why string) error {
 	return fault.New(fault.Invalid, CodeInvalid, "The field "+field+" cannot be taken: "+why+".").
-		Under("OIDC Core §5.1 "+field).Compare(field, why, "")
+		Under("OIDC Core §5.1 "+field+" has its shape").About(field, why)
 }
