@@ -180,7 +180,7 @@ func TestRefreshLooksAgain(t *testing.T) {
 		"the session ended, offline":       {k.web, func(g *grant.Grant) { g.SessionID, g.Offline = "ended", true }, ""},
 		"no consent":                       {strict, func(g *grant.Grant) { g.ClientID = strict.ID }, "consent stands"},
 		"no consent needed":                {own, func(g *grant.Grant) { g.ClientID = own.ID }, ""},
-		"a scope above the ceiling goes":          {k.web, func(g *grant.Grant) { g.Scopes = []string{"openid", "address"} }, ""},
+		"a scope above the ceiling goes":   {k.web, func(g *grant.Grant) { g.Scopes = []string{"openid", "address"} }, ""},
 		"bound to a key that is not shown": {k.web, func(g *grant.Grant) { g.DPoPKey = "jkt" }, "RFC 9449"},
 	}
 	for name, tt := range tests {
