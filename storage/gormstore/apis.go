@@ -23,7 +23,7 @@ type apiRow struct {
 	Scopes          doc[[]scope.Scope]
 	Format          string
 	PlainType       bool
-	TokenTTL        time.Duration `gorm:"column:token_ttl"`
+	TokenTTL        int64 `gorm:"column:token_ttl"`
 	RolesInToken    bool
 	ResourceServers list
 	OpenToDynamic   bool
@@ -45,7 +45,7 @@ func (apiScopeRow) TableName() string { return "api_scopes" }
 func rowOfAPI(a scope.API) apiRow {
 	return apiRow{
 		Audience: a.Audience, Name: a.Name, Scopes: doc[[]scope.Scope]{a.Scopes}, Format: string(a.Format),
-		PlainType: a.PlainType, TokenTTL: a.TokenTTL, RolesInToken: a.RolesInToken,
+		PlainType: a.PlainType, TokenTTL: int64(a.TokenTTL), RolesInToken: a.RolesInToken,
 		ResourceServers: a.ResourceServers, OpenToDynamic: a.OpenToDynamic, Demo: a.Demo, CreatedAt: utc(a.CreatedAt),
 	}
 }
@@ -53,7 +53,7 @@ func rowOfAPI(a scope.API) apiRow {
 func (r apiRow) api() scope.API {
 	return scope.API{
 		Audience: r.Audience, Name: r.Name, Scopes: r.Scopes.v, Format: scope.Format(r.Format),
-		PlainType: r.PlainType, TokenTTL: r.TokenTTL, RolesInToken: r.RolesInToken,
+		PlainType: r.PlainType, TokenTTL: time.Duration(r.TokenTTL), RolesInToken: r.RolesInToken,
 		ResourceServers: r.ResourceServers, OpenToDynamic: r.OpenToDynamic, Demo: r.Demo, CreatedAt: r.CreatedAt.UTC(),
 	}
 }

@@ -16,6 +16,8 @@ type Clients struct{ db *DB }
 // Clients returns the store of clients.
 func (d *DB) Clients() *Clients { return &Clients{d} }
 
+// Durations are plain numbers: a driver that does not know the type of the
+// column would write them as an interval.
 type clientRow struct {
 	ID                                    string `gorm:"primaryKey"`
 	Name, ApplicationType, Source         string
@@ -40,10 +42,10 @@ type clientRow struct {
 	UserinfoAlg, IntrospectionAlg         string
 	DefaultMaxAge                         *int
 	RequireAuthTime                       bool
-	DefaultACRValues                      list          `gorm:"column:default_acr_values"`
-	AccessTokenTTL                        time.Duration `gorm:"column:access_token_ttl"`
-	RefreshIdleTTL                        time.Duration `gorm:"column:refresh_idle_ttl"`
-	RefreshAbsoluteTTL                    time.Duration `gorm:"column:refresh_absolute_ttl"`
+	DefaultACRValues                      list  `gorm:"column:default_acr_values"`
+	AccessTokenTTL                        int64 `gorm:"column:access_token_ttl"`
+	RefreshIdleTTL                        int64 `gorm:"column:refresh_idle_ttl"`
+	RefreshAbsoluteTTL                    int64 `gorm:"column:refresh_absolute_ttl"`
 	SoftwareID, SoftwareVersion           string
 	RegistrationTokenHash                 string
 	CreatedAt                             time.Time `gorm:"autoCreateTime:false"`
@@ -68,7 +70,7 @@ func rowOfClient(c client.Client) clientRow {
 		PKCEOptional: c.PKCEOptional, SkipConsent: c.SkipConsent, ProfileInIDToken: c.ProfileInIDToken,
 		IDTokenAlg: c.IDTokenAlg, UserinfoAlg: c.UserinfoAlg, IntrospectionAlg: c.IntrospectionAlg,
 		DefaultMaxAge: c.DefaultMaxAge, RequireAuthTime: c.RequireAuthTime, DefaultACRValues: c.DefaultACRValues,
-		AccessTokenTTL: c.AccessTokenTTL, RefreshIdleTTL: c.RefreshIdleTTL, RefreshAbsoluteTTL: c.RefreshAbsoluteTTL,
+		AccessTokenTTL: int64(c.AccessTokenTTL), RefreshIdleTTL: int64(c.RefreshIdleTTL), RefreshAbsoluteTTL: int64(c.RefreshAbsoluteTTL),
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, RegistrationTokenHash: c.RegistrationTokenHash,
 		CreatedAt: utc(c.CreatedAt), UpdatedAt: utc(c.UpdatedAt),
 	}
@@ -85,7 +87,7 @@ func (r clientRow) client() client.Client {
 		PKCEOptional: r.PKCEOptional, SkipConsent: r.SkipConsent, ProfileInIDToken: r.ProfileInIDToken,
 		IDTokenAlg: r.IDTokenAlg, UserinfoAlg: r.UserinfoAlg, IntrospectionAlg: r.IntrospectionAlg,
 		DefaultMaxAge: r.DefaultMaxAge, RequireAuthTime: r.RequireAuthTime, DefaultACRValues: r.DefaultACRValues,
-		AccessTokenTTL: r.AccessTokenTTL, RefreshIdleTTL: r.RefreshIdleTTL, RefreshAbsoluteTTL: r.RefreshAbsoluteTTL,
+		AccessTokenTTL: time.Duration(r.AccessTokenTTL), RefreshIdleTTL: time.Duration(r.RefreshIdleTTL), RefreshAbsoluteTTL: time.Duration(r.RefreshAbsoluteTTL),
 		SoftwareID: r.SoftwareID, SoftwareVersion: r.SoftwareVersion, RegistrationTokenHash: r.RegistrationTokenHash,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
