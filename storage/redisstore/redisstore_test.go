@@ -1,0 +1,44 @@
+package redisstore_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/portico-id/portico/storage"
+	"github.com/portico-id/portico/storage/storagetest"
+	"github.com/portico-id/portico/storage/throwaway"
+)
+
+func TestMain(m *testing.M) { os.Exit(throwaway.Main(m)) }
+
+func open(t *testing.T, url string, fresh bool) *storage.ShortLived {
+	t.Helper()
+	s, err := storage.OpenShortLived(t.Context(), storage.Options{RedisURL: url, Fresh: fresh})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestRedisPassesTheSuite(t *testing.T) {
+	server := throwaway.Redis(t)
+	storagetest.ShortLived(t, func(t *testing.T) *storage.ShortLived {
+		server.FlushAll()
+		return open(t, server.URL(), true)
+	})
+}
+
+func TestClusterPassesTheSuite(t *testing.T) {
+	cluster := throwaway.RedisCluster(t)
+	storagetest.ShortLived(t, func(t *testing.T) *storage.ShortLived {
+		for _, node := range cluster.Nodes {
+			node.FlushAll()
+		}
+		return open(t, cluster.URL(), true)
+	})
+}

@@ -1,0 +1,194 @@
+package storagetest
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/portico-id/portico/pkg/limit"
+)
+
+// Limits checks a limit.Store.
+func Limits(t *testing.T, open OpenShortLived) {
+	rule := limit.Rule{Name: "login", Max: 5, Window: 15 * time.Minute}
+	take := func(t *testing.T, s limit.Store, r limit.Rule, key string, now time.Time) limit.Result {
+		t.Helper()
+		got, err := s.Take(t.Context(), r, key, now)
+		must(t, err)
+		return got
+	}
+
+	t.Run("so many and no more", func(t *testing.T) {
+		s := open(t).Limits
+		for i := range rule.Max {
+			got := take(t, s, rule, "alice", epoch)
+			if !got.Allowed || got.Remaining != rule.Max-i-1 {
+				t.Errorf("attempt %d: %+v, want allowed with %d left", i+1, got, rule.Max-i-1)
+			}
+		}
+		for range 20 {
+			got := take(t, s, rule, "alice", epoch)
+			if got.Allowed || got.Remaining != 0 || got.RetryAfter <= 0 || got.RetryAfter > rule.Window*17/16+time.Second {
+				t.Errorf("one too many: %+v", got)
+			}
+		}
+	})
+
+	t.Run("the wait that is named is enough", func(t *testing.T) {
+		s := open(t).Limits
+		now := epoch
+		for i := range 200 { // attempts at odd times, each as early as allowed
+			got := take(t, s, rule, "alice", now)
+			if !got.Allowed {
+				now = now.Add(got.RetryAfter)
+				if again := take(t, s, rule, "alice", now); !again.Allowed {
+					t.Fatalf("attempt %d: refused after the wait of %s: %+v", i, got.RetryAfter, again)
+				}
+			}
+			now = now.Add(time.Duration(i%7) * 17 * time.Second)
+		}
+	})
+
+	t.Run("never more within any window", func(t *testing.T) {
+		s := open(t).Limits
+		var passed []time.Time
+		for i := range 600 {
+			now := epoch.Add(time.Duration(i) * 7 * time.Second)
+			if take(t, s, rule, "alice", now).Allowed {
+				passed = append(passed, now)
+			}
+		}
+		for i := rule.Max; i < len(passed); i++ {
+			if gap := passed[i].Sub(passed[i-rule.Max]); gap < rule.Window {
+				t.Errorf("%d attempts passed within %s", rule.Max+1, gap)
+			}
+		}
+		if least := rule.Max * 3; len(passed) < least {
+			t.Errorf("%d attempts passed in 70 minutes, want at least %d", len(passed), least)
+		}
+	})
+
+	t.Run("one of many", func(t *testing.T) {
+		s := open(t).Limits
+		var allowed atomic.Int32
+		var wg sync.WaitGroup
+		for range racers {
+			wg.Go(func() {
+				got, err := s.Take(t.Context(), rule, "alice", epoch)
+				if err != nil {
+					t.Error(err)
+				}
+				if got.Allowed {
+					allowed.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if int(allowed.Load()) != rule.Max {
+			t.Errorf("%d of %d racing attempts passed, want %d", allowed.Load(), racers, rule.Max)
+		}
+	})
+
+	t.Run("a refused attempt is not counted", func(t *testing.T) {
+		s := open(t).Limits
+		for range 100 {
+			take(t, s, rule, "alice", epoch)
+		}
+		if got := take(t, s, rule, "alice", epoch.Add(rule.Window*17/16+time.Second)); !got.Allowed {
+			t.Errorf("after the window: %+v, want allowed", got)
+		}
+	})
+
+	t.Run("giving back", func(t *testing.T) { limitGive(t, open) })
+	t.Run("apart", func(t *testing.T) { limitsApart(t, open) })
+	t.Run("the clock", func(t *testing.T) { limitClock(t, open) })
+}
+
+func limitGive(t *testing.T, open OpenShortLived) {
+	s := open(t).Limits
+	rule := limit.Rule{Name: "login", Max: 3, Window: time.Minute}
+	must(t, s.Give(t.Context(), rule, "alice", epoch)) // of none: no credit
+	allowed := func(now time.Time) int {
+		t.Helper()
+		n := 0
+		for range 10 {
+			got, err := s.Take(t.Context(), rule, "alice", now)
+			must(t, err)
+			if got.Allowed {
+				n++
+			}
+		}
+		return n
+	}
+	if n := allowed(epoch); n != 3 {
+		t.Errorf("%d passed after giving back nothing, want 3", n)
+	}
+	must(t, s.Give(t.Context(), rule, "alice", epoch.Add(30*time.Second)))
+	must(t, s.Give(t.Context(), rule, "alice", epoch.Add(30*time.Second)))
+	if n := allowed(epoch.Add(31 * time.Second)); n != 2 {
+		t.Errorf("%d passed after two were given back, want 2", n)
+	}
+	must(t, s.Reset(t.Context(), rule, "alice"))
+	if n := allowed(epoch.Add(32 * time.Second)); n != 3 {
+		t.Errorf("%d passed after a reset, want 3", n)
+	}
+	must(t, s.Reset(t.Context(), rule, "nobody"))
+}
+
+// limitsApart: rules, windows and keys do not share a counter.
+func limitsApart(t *testing.T, open OpenShortLived) {
+	s := open(t).Limits
+	one := func(name string, window time.Duration) limit.Rule {
+		return limit.Rule{Name: name, Max: 1, Window: window}
+	}
+	for _, c := range []struct {
+		rule limit.Rule
+		key  string
+	}{
+		{one("login", time.Minute), "alice"}, {one("login", time.Minute), "bob"}, {one("login", time.Minute), ""},
+		{one("reset", time.Minute), "alice"}, {one("login", time.Hour), "alice"},
+		{one("log", time.Minute), "inalice"}, {one("login", time.Minute), "{alice}"}, {one("login", time.Minute), "alice\x00"},
+	} {
+		for i, want := range []bool{true, false} {
+			got, err := s.Take(t.Context(), c.rule, c.key, epoch)
+			must(t, err)
+			if got.Allowed != want {
+				t.Errorf("attempt %d of %s/%s/%q: %+v, want allowed %v", i+1, c.rule.Name, c.rule.Window, c.key, got, want)
+			}
+		}
+	}
+	for _, most := range []int{0, -1} {
+		got, err := s.Take(t.Context(), limit.Rule{Name: fmt.Sprint(most), Max: most, Window: time.Minute}, "k", epoch)
+		must(t, err)
+		if got.Allowed || got.RetryAfter <= 0 {
+			t.Errorf("at most %d: %+v, want refused", most, got)
+		}
+	}
+}
+
+// limitClock: an hour ahead and back costs at most one window.
+func limitClock(t *testing.T, open OpenShortLived) {
+	s := open(t).Limits
+	rule := limit.Rule{Name: "login", Max: 2, Window: time.Minute}
+	take := func(now time.Time) limit.Result {
+		t.Helper()
+		got, err := s.Take(t.Context(), rule, "alice", now)
+		must(t, err)
+		return got
+	}
+	take(epoch)
+	take(epoch)
+	if got := take(epoch.Add(time.Hour)); !got.Allowed {
+		t.Errorf("an hour later: %+v, want allowed", got)
+	}
+	take(epoch.Add(time.Hour))
+	back := take(epoch.Add(time.Second))
+	if back.Allowed || back.RetryAfter > rule.Window*17/16+time.Second {
+		t.Errorf("after the clock stepped back an hour: %+v, want refused for a window at most", back)
+	}
+	if got := take(epoch.Add(time.Second + back.RetryAfter)); !got.Allowed {
+		t.Errorf("after the wait of %s: %+v, want allowed", back.RetryAfter, got)
+	}
+}
