@@ -50,6 +50,7 @@ type Config struct {
 	DatabaseURL            string        `koanf:"database_url" secret:"yes" doc:"sqlite:///path/portico.db or postgres://user:password@host/database?sslmode=verify-full."`
 	DatabaseMaxConnections int           `koanf:"database_max_connections" default:"20" doc:"Connections to Postgres per instance."`
 	RedisURL               string        `koanf:"redis_url" secret:"yes" doc:"redis:// or rediss://; several hosts, comma-separated, for a Cluster; ?master=name for Sentinel. Empty: the embedded store of a single node."`
+	DataDir                string        `koanf:"data_dir" doc:"Directory of the embedded short-lived store, which serves one node when redis_url is empty. Empty: beside the SQLite database, or the working directory."`
 	EncryptionKeys         string        `koanf:"encryption_keys" secret:"yes" doc:"Keys that seal secrets at rest: 32 bytes each, base64, comma-separated, newest first. Make one with: openssl rand -base64 32."`
 	ShutdownTimeout        time.Duration `koanf:"shutdown_timeout" default:"25s" doc:"How long accepted requests may take to finish after SIGTERM."`
 	DrainDelay             time.Duration `koanf:"drain_delay" default:"0s" doc:"How long /readyz says no before the listener closes, so that a load balancer notices."`
@@ -86,8 +87,6 @@ type Config struct {
 
 	// Dev is set by portico dev, never read.
 	Dev bool `koanf:"-"`
-	// DataDir is where portico dev keeps its files.
-	DataDir string `koanf:"-"`
 }
 
 // IssuerURL returns the issuer parsed. Load has checked it.
