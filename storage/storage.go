@@ -70,7 +70,10 @@ type ShortLived struct {
 type Transactor interface {
 	// InTx runs fn with a context whose transaction every Store method takes
 	// part in; it commits when fn returns nil and rolls back otherwise, also
-	// when fn panics. Nested calls join the outer transaction. Conflicts the
+	// when fn panics. Nested calls join the outer transaction; when one fails,
+	// or the database refuses a statement, the whole is rolled back even if fn
+	// returns nil. A fault.Conflict or fault.NotFound that changed nothing does
+	// not count as such. What fn returns comes back as it is. Conflicts the
 	// database asks to retry (40001, 40P01, busy) are retried a bounded number
 	// of times, so fn must have no effect outside the database.
 	InTx(ctx context.Context, fn func(ctx context.Context) error) error

@@ -22,9 +22,11 @@ type Store interface {
 
 	// Redeem spends the code in one statement. Of any number of concurrent
 	// calls exactly one succeeds; the others get fault.Conflict and change
-	// nothing, as does a code that is expired or of a revoked grant.
+	// nothing, as does a code that is expired or of a revoked grant. The
+	// generation of the refresh token stays what Create wrote.
 	Redeem(ctx context.Context, r Redemption) error
-	// Rotate spends the refresh token OldHash in one statement. Of any number
+	// Rotate spends the refresh token OldHash in one statement; the generation
+	// grows by one. Of any number
 	// of concurrent calls exactly one succeeds; the others get fault.Conflict
 	// and change nothing, as does a grant that is revoked or past its limits.
 	Rotate(ctx context.Context, r Rotation) error

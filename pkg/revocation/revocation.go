@@ -36,11 +36,13 @@ type Entry struct {
 type Ledger interface {
 	// Add writes entries in the transaction that the context carries. An
 	// entry of the same kind and id replaces an earlier one if it reaches
-	// further (later NotBefore or ExpiresAt).
+	// further (later NotBefore or ExpiresAt); of each time the later is kept.
 	Add(ctx context.Context, entries ...Entry) error
 	// Standing returns every entry that has not expired at now.
 	Standing(ctx context.Context, now time.Time) ([]Entry, error)
-	// DeleteExpired removes at most limit expired entries and returns how many.
+	// DeleteExpired removes at most limit entries that expired a day or longer
+	// ago and returns how many: a clock that jumped ahead and comes back must
+	// find the others again.
 	DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error)
 }
 

@@ -41,7 +41,8 @@ type Store interface {
 	ByHash(ctx context.Context, hash string) (Session, error)
 	// ByID returns the session, or fault.NotFound.
 	ByID(ctx context.Context, id string) (Session, error)
-	// Touch moves the idle limit and last seen time of a live session.
+	// Touch moves the idle limit and last seen time of a session that is live
+	// at lastSeen; any other stays as it is, without an error.
 	Touch(ctx context.Context, id string, lastSeen, idleExpires time.Time) error
 	// Renew gives a live session a new cookie fingerprint and the facts of a
 	// fresh authentication; the old cookie is dead at once. fault.Conflict if
@@ -55,7 +56,8 @@ type Store interface {
 	EndOfUser(ctx context.Context, userID, except, reason string, now time.Time) ([]string, error)
 	// OfUser returns the live sessions of a person, newest first.
 	OfUser(ctx context.Context, userID string, now time.Time) ([]Session, error)
-	// DeleteExpired removes at most limit sessions that ended or expired
-	// before the time, and returns how many.
+	// DeleteExpired removes at most limit sessions that ended or passed their
+	// absolute limit before the time, and returns how many. One that is only
+	// idle stays until then: refresh looks at it.
 	DeleteExpired(ctx context.Context, before time.Time, limit int) (int, error)
 }
