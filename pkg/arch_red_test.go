@@ -33,8 +33,8 @@ var samples = map[string]struct {
 		testBad: true,
 	},
 	"database drivers in one engine": {
-		bad:  [][2]string{{"pkg/server", "github.com/jackc/pgx/v5"}, {"storage/embedded", "modernc.org/sqlite"}},
-		good: [][2]string{{"storage/gormstore", "github.com/jackc/pgx/v5/pgconn"}, {"storage/throwaway", "github.com/jackc/pgx/v5"}},
+		bad:  [][2]string{{"pkg/server", "github.com/jackc/pgx/v5"}, {"storage/redisstore", "modernc.org/sqlite"}},
+		good: [][2]string{{"storage/embedded", "modernc.org/sqlite"}, {"storage/gormstore", "github.com/jackc/pgx/v5/pgconn"}, {"storage/throwaway", "github.com/jackc/pgx/v5"}},
 	},
 	"Redis in one engine": {
 		bad:     [][2]string{{"pkg/limit", "github.com/redis/go-redis/v9"}, {"pkg/limit", "github.com/go-redis/redis_rate/v10"}, {"storage/throwaway", "github.com/redis/go-redis/v9"}},

@@ -87,7 +87,7 @@ var rules = []rule{
 		to:     []string{"github.com/pressly/goose/..."}, tests: true,
 	},
 	{
-		name:   "database drivers in the engines",
+		name:   "database drivers in one engine",
 		why:    "their settings decide durability and time format; a second opener of a file would choose others",
 		except: []string{"storage/gormstore/...", "storage/embedded/...", "storage/throwaway", "deploy/..."},
 		to:     []string{"github.com/jackc/pgx/...", "modernc.org/sqlite/..."},
