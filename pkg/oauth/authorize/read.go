@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -35,9 +36,18 @@ type request struct {
 	q      flow.Request // filled by the checks
 }
 
+// secrets have no business here. A POST may carry them; they are not kept.
+var secrets = []string{
+	protocol.ClientSecret, protocol.ClientAssertion, protocol.Code, protocol.CodeVerifier, protocol.RefreshToken,
+	protocol.AccessToken, protocol.Token, "password",
+}
+
 func newRequest(params url.Values) *request {
 	kept := make(url.Values, len(params))
 	for name, values := range params {
+		if slices.Contains(secrets, name) {
+			continue
+		}
 		for _, v := range values {
 			if v != "" {
 				kept.Add(name, v)
@@ -49,7 +59,13 @@ func newRequest(params url.Values) *request {
 
 func (rq *request) get(name string) string { return rq.params.Get(name) }
 
-func (rq *request) destination() destination { return destinationOf(rq.client, &rq.q) }
+// destination is where the answer goes. A refusal may come before prompt was
+// read, so the parameter itself tells whether a page may be shown.
+func (rq *request) destination() destination {
+	to := destinationOf(rq.client, &rq.q)
+	to.quiet = rq.get(protocol.Prompt) == promptNone
+	return to
+}
 
 // get reads the query, or what was parked under our own reference.
 func (h *Handler) get(w http.ResponseWriter, r *http.Request) error {
@@ -77,10 +93,11 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.salvage(w, r, raw, err)
 	}
-	if err := h.run(r.Context(), proof, newRequest(params)); err != nil {
+	rq := newRequest(params)
+	if err := h.run(r.Context(), proof, rq); err != nil {
 		return err
 	}
-	ref, err := h.flows.Park(r.Context(), params)
+	ref, err := h.flows.Park(r.Context(), rq.params)
 	if err != nil {
 		return err
 	}
