@@ -26,9 +26,9 @@ type Store interface {
 	// generation of the refresh token stays what Create wrote.
 	Redeem(ctx context.Context, r Redemption) error
 	// Rotate spends the refresh token OldHash in one statement; the generation
-	// grows by one. Of any number
-	// of concurrent calls exactly one succeeds; the others get fault.Conflict
-	// and change nothing, as does a grant that is revoked or past its limits.
+	// grows by one. Of any number of concurrent calls exactly one succeeds; the
+	// others get fault.Conflict and change nothing, as does a grant that is
+	// revoked or past its limits.
 	Rotate(ctx context.Context, r Rotation) error
 
 	// Revoke ends the grant. It reports whether this call ended it; an

@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 	"time"
 
@@ -139,9 +140,14 @@ func (t *txConn) Rollback() (err error) {
 	return t.Tx.Rollback()
 }
 
-// maxStatements bounds the cache. Our texts are constants but for the length
-// of a few lists, so the bound is never met by ordinary work.
-const maxStatements = 256
+const (
+	// maxStatements bounds the cache. Our texts are constants but for the
+	// length of a few lists, so ordinary work does not meet the bound.
+	maxStatements = 256
+	// maxRows bounds the rows of an INSERT that is kept: a batch has another
+	// text at every length, and would drive the others out.
+	maxRows = 4
+)
 
 // statements keeps prepared statements by their text. A nil one keeps none.
 type statements struct {
@@ -159,7 +165,7 @@ func (s *statements) get(ctx context.Context, pool *sql.DB, query string) (*sql.
 	s.mu.RLock()
 	stmt, n := s.byText[query], len(s.byText)
 	s.mu.RUnlock()
-	if stmt != nil || n >= maxStatements {
+	if stmt != nil || n >= maxStatements || strings.Count(query, "(?") > maxRows {
 		return stmt, nil
 	}
 	stmt, err := pool.PrepareContext(ctx, query)

@@ -22,7 +22,11 @@ func TestMain(m *testing.M) { os.Exit(throwaway.Main(m)) }
 
 func TestConformance(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		storagetest.Durable(t, func(t *testing.T) *storage.Durable { return openURL(t, sqliteURL(t), storage.DurableOptions{}) })
+		var all statements
+		storagetest.Durable(t, func(t *testing.T) *storage.Durable {
+			return openURL(t, sqliteURL(t), storage.DurableOptions{OnStatement: all.note})
+		})
+		t.Run("plans", func(t *testing.T) { checkPlans(t, &all) })
 	})
 	t.Run("postgres", func(t *testing.T) {
 		storagetest.Durable(t, recycling(func() string { return postgresURL(t) }))
