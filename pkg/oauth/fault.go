@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -37,6 +38,9 @@ func Fault(err error) *fault.Error {
 	}
 	if f := fromFosite(err); f != nil {
 		return f
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fault.Hide(err, fault.Unavailable, protocol.ErrTemporarilyUnavailable, "The request took too long. Try again in a moment.")
 	}
 	return inProtocol(fault.As(err))
 }
