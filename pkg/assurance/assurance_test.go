@@ -44,6 +44,10 @@ func TestMissing(t *testing.T) {
 		"never allowed":                           {session: signedIn(hour), want: assurance.Consent},
 		"never allowed, the operator's own":       {session: signedIn(hour), client: client.Client{SkipConsent: true}, want: assurance.None},
 		"never allowed, allowed within this flow": {session: signedIn(hour), flow: alice(flow.Flow{Consented: true}), want: assurance.None},
+		"public, on the device, allowed before":   {flow: flow.Flow{Request: flow.Request{RedirectURI: "http://127.0.0.1:5/cb"}}, client: client.Client{AuthMethod: "none"}, session: signedIn(hour), covered: true, want: assurance.Consent},
+		"public, on the device, operator's own":   {flow: flow.Flow{Request: flow.Request{RedirectURI: "com.example.app:/cb"}}, client: client.Client{AuthMethod: "none", SkipConsent: true}, session: signedIn(hour), want: assurance.Consent},
+		"public, on the device, allowed just now": {flow: alice(flow.Flow{Consented: true, Request: flow.Request{RedirectURI: "http://127.0.0.1:5/cb"}}), client: client.Client{AuthMethod: "none"}, session: signedIn(hour), want: assurance.None},
+		"public, on its web site, allowed before": {flow: flow.Flow{Request: flow.Request{RedirectURI: "https://spa.test/cb"}}, client: client.Client{AuthMethod: "none"}, session: signedIn(hour), covered: true, want: assurance.None},
 		"login comes before consent":              {want: assurance.Login},
 
 		"prompt=none asks for the same":        {flow: flow.Flow{Request: prompt("none")}, session: signedIn(hour), want: assurance.Consent},

@@ -1,8 +1,10 @@
 package assurance
 
 import (
+	"strings"
 	"time"
 
+	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/protocol"
 )
 
@@ -51,10 +53,20 @@ func (in Input) demandsFreshLogin() bool {
 
 // demandsConsent reports whether the person must be asked. prompt=consent
 // asks always (OIDC Core §3.1.2.1); else a remembered consent or the
-// operator's word for an own application will do.
+// operator's word for an own application will do, unless anybody could be
+// behind its name.
 func (in Input) demandsConsent() bool {
-	if in.Flow.Request.HasPrompt(protocol.PromptConsent) {
+	q := &in.Flow.Request
+	if q.HasPrompt(protocol.PromptConsent) || in.Client == nil || !Verifiable(in.Client, q.RedirectURI) {
 		return true
 	}
-	return !in.Covered && (in.Client == nil || !in.Client.SkipConsent)
+	return !in.Covered && !in.Client.SkipConsent
+}
+
+// Verifiable reports whether the client's answers reach nobody else: it
+// proves who it is, or its redirect goes to a web site of its own. A public
+// client that is answered on the person's device may be any program there
+// (RFC 8252 §8.6).
+func Verifiable(c *client.Client, redirectURI string) bool {
+	return !c.Public() || strings.HasPrefix(redirectURI, "https://")
 }
