@@ -3,9 +3,12 @@ package audit
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/portico-id/portico/pkg/batch"
+	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/trail"
 )
@@ -50,6 +53,7 @@ func (s *Stream) Record(ctx context.Context, e Event) {
 	if t := trail.From(ctx); t != nil {
 		e.fill(t)
 	}
+	e.clip()
 	s.log.LogAttrs(ctx, slog.LevelInfo, string(e.Name), e.attrs()...)
 	s.out.Put(e)
 }
@@ -67,6 +71,22 @@ func (e *Event) fill(t *trail.Trail) {
 	}
 }
 
+// clip bounds what strangers can write into the records, and keeps it
+// printable: a byte that the store refuses would hide the event it stands in.
+func (e *Event) clip() {
+	for _, field := range []*string{&e.Actor, &e.UserID, &e.ClientID, &e.SessionID, &e.Remote, &e.UserAgent} {
+		*field = fault.Clip(*field)
+	}
+	if len(e.Data) == 0 {
+		return
+	}
+	data := make(map[string]string, len(e.Data)) // the caller keeps its own
+	for k, v := range e.Data {
+		data[fault.Clip(k)] = fault.Clip(v)
+	}
+	e.Data = data
+}
+
 func (e *Event) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("event_id", e.ID)}
 	for _, a := range []struct{ name, value string }{
@@ -75,13 +95,14 @@ func (e *Event) attrs() []slog.Attr {
 		{"client_id", e.ClientID},
 		{"sid", e.SessionID},
 		{"remote", e.Remote},
+		{"user_agent", e.UserAgent},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.name, a.value))
 		}
 	}
-	for k, v := range e.Data {
-		attrs = append(attrs, slog.String("data."+k, v))
+	for _, k := range slices.Sorted(maps.Keys(e.Data)) {
+		attrs = append(attrs, slog.String("data."+k, e.Data[k]))
 	}
 	return attrs
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/batch"
+	"github.com/portico-id/portico/pkg/fault"
 )
 
 func TestWritesSoonAndInOrder(t *testing.T) {
@@ -75,6 +76,87 @@ func TestAStoreThatIsDownLosesRecordsAndSaysSo(t *testing.T) {
 		w.Close()
 		if tries != 2 || dropped != 1 {
 			t.Errorf("%d tries, %d dropped; want 2 and 1", tries, dropped)
+		}
+	})
+}
+
+var errAway = fault.New(fault.Unavailable, "temporarily_unavailable", "down")
+
+func TestAnOutageLosesNothingThatFindsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []int
+		back := time.Now().Add(time.Minute)
+		dropped := 0
+		w := batch.New(func(_ context.Context, records []int) error {
+			if time.Now().Before(back) {
+				return errAway
+			}
+			got = append(got, records...)
+			return nil
+		}, batch.Config{Batch: 10, Dropped: func(n int) { dropped += n }})
+		for i := range 100 {
+			w.Put(i)
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Minute)
+		w.Close()
+		if len(got) != 100 || !slices.IsSorted(got) || dropped != 0 {
+			t.Errorf("%d records of 100 written in order %v, %d dropped", len(got), slices.IsSorted(got), dropped)
+		}
+	})
+}
+
+func TestARecordThatIsRefusedCostsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []int
+		dropped := 0
+		w := batch.New(func(_ context.Context, records []int) error {
+			switch {
+			case slices.Contains(records, 3):
+				return fault.New(fault.Invalid, "malformed", "This cannot be stored.")
+			case slices.Contains(records, 5):
+				return fault.New(fault.Conflict, "conflict", "This is there already.")
+			}
+			got = append(got, records...)
+			return nil
+		}, batch.Config{Dropped: func(n int) { dropped += n }})
+		for i := range 8 {
+			w.Put(i)
+		}
+		w.Close()
+		if !slices.Equal(got, []int{0, 1, 2, 4, 6, 7}) || dropped != 1 {
+			t.Errorf("written %v, dropped %d", got, dropped)
+		}
+	})
+}
+
+func TestCloseDoesNotWaitForAStoreThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries, dropped := 0, 0
+		w := batch.New(func(ctx context.Context, _ []int) error {
+			tries++
+			<-ctx.Done() // a store that does not even refuse
+			return errAway
+		}, batch.Config{Batch: 10, Timeout: time.Second, Dropped: func(n int) { dropped += n }})
+		for i := range 1000 {
+			w.Put(i)
+		}
+		begun := time.Now()
+		w.Close()
+		if took := time.Since(begun); took > 3*time.Second || dropped != 1000 {
+			t.Errorf("Close took %s and %d tries, dropped %d of 1000", took, tries, dropped)
+		}
+	})
+}
+
+func TestAnIdleWriterSleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		writes := 0
+		w := batch.New(func(context.Context, []int) error { writes++; return nil }, batch.Config{})
+		time.Sleep(1000 * time.Hour) // instant unless a clock ticks all the while
+		w.Close()
+		if writes != 0 {
+			t.Errorf("%d writes of nothing", writes)
 		}
 	})
 }

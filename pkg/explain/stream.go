@@ -1,11 +1,15 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
+	"time"
 
 	"github.com/portico-id/portico/pkg/batch"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/trail"
 )
 
 // Config holds what a Stream may be told.
@@ -30,14 +34,49 @@ func NewStream(store Store, cfg Config) *Stream {
 	return &Stream{cfg: cfg, out: batch.New(store.Append, batch.Config{Dropped: cfg.Dropped, Log: cfg.Log})}
 }
 
-// Record keeps a refusal. It never blocks.
-func (s *Stream) Record(_ context.Context, r Refusal) {
+// Record keeps a refusal. It never blocks. It fills At and, from the trail of
+// the context, RequestID, Method, Path and Remote when they are empty. One
+// without a request id could never be asked for and is not kept.
+func (s *Stream) Record(ctx context.Context, r Refusal) {
 	if s.cfg.Refused != nil {
 		s.cfg.Refused(r.Code)
 	}
-	r.Path, r.Method, r.Cause = fault.Clip(r.Path), fault.Clip(r.Method), fault.Clip(r.Cause)
-	r.ClientID = fault.Clip(r.ClientID)
+	if r.At.IsZero() {
+		r.At = time.Now()
+	}
+	if t := trail.From(ctx); t != nil {
+		r.fill(t)
+	}
+	if r.RequestID == "" {
+		return
+	}
+	r.clip()
 	s.out.Put(r)
+}
+
+// fill takes from the trail what nobody said.
+func (r *Refusal) fill(t *trail.Trail) {
+	r.RequestID, r.Method, r.Path = cmp.Or(r.RequestID, t.ID), cmp.Or(r.Method, t.Method), cmp.Or(r.Path, t.Path)
+	if r.Remote == "" && t.Remote.IsValid() {
+		r.Remote = t.Remote.String()
+	}
+}
+
+// maxCompared bounds how many values are kept with a refusal.
+const maxCompared = 32
+
+// clip bounds what strangers can write into the records, and keeps it
+// printable: a byte that the store refuses would hide the refusal it is in.
+func (r *Refusal) clip() {
+	for _, field := range []*string{
+		&r.Method, &r.Path, &r.Code, &r.Say, &r.Rule, &r.Hint, &r.Cause, &r.ClientID, &r.UserID, &r.Remote,
+	} {
+		*field = fault.Clip(*field)
+	}
+	r.Compared = slices.Clone(r.Compared[:min(len(r.Compared), maxCompared)]) // the caller keeps its own
+	for i, v := range r.Compared {
+		r.Compared[i] = fault.Value{Name: fault.Clip(v.Name), Want: fault.Clip(v.Want), Got: fault.Clip(v.Got)}
+	}
 }
 
 // Close stores what is waiting and ends the stream.

@@ -2,6 +2,8 @@ package job
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -64,7 +66,10 @@ func (r *Runner) once(ctx context.Context, t Task) {
 		}
 		return
 	}
-	if err := t.Do(ctx); err != nil && ctx.Err() == nil {
+	// The work ends before the lease does: nobody else may begin meanwhile.
+	work, cancel := context.WithTimeout(ctx, 2*t.Every)
+	defer cancel()
+	if err := t.Do(work); err != nil && ctx.Err() == nil {
 		r.log.Error("background work failed and will be tried again", "task", t.Name, "error", err)
 	}
 }
@@ -96,16 +101,17 @@ const (
 // Sweep is the task that removes what each of the expiries names.
 func Sweep(every time.Duration, log *slog.Logger, expiries ...Expiry) Task {
 	return Task{Name: "sweep", Every: every, Do: func(ctx context.Context) error {
+		var failed []error // one that fails must not keep the rows of the others
 		for _, e := range expiries {
 			removed, err := sweep(ctx, e)
 			if removed > 0 {
 				log.Info("removed what had expired", "what", e.What, "rows", removed)
 			}
 			if err != nil {
-				return err
+				failed = append(failed, fmt.Errorf("remove expired %s: %w", e.What, err))
 			}
 		}
-		return nil
+		return errors.Join(failed...)
 	}}
 }
 

@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -81,6 +82,78 @@ func TestSweepGoesOnUntilNothingIsLeft(t *testing.T) {
 		}})
 		if err := task.Do(t.Context()); err != nil || left != 0 || calls != 3 {
 			t.Errorf("left %d after %d calls, %v", left, calls, err)
+		}
+	})
+}
+
+func TestALostLeaderIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &leases{holder: "dead", until: time.Now().Add(3 * time.Minute)}
+		ctx, stop := context.WithCancel(t.Context())
+		defer synctest.Wait()
+		defer stop()
+		var worked atomic.Int32
+		task := job.Task{Name: "t", Every: time.Minute, Do: func(context.Context) error { worked.Add(1); return nil }}
+		go job.NewRunner(shared, "b", quiet, task).Run(ctx)
+		time.Sleep(170 * time.Second)
+		if worked.Load() != 0 {
+			t.Error("worked under the lease of another")
+		}
+		time.Sleep(2 * time.Minute)
+		if worked.Load() == 0 {
+			t.Error("nobody followed the leader that died")
+		}
+	})
+}
+
+func TestWorkEndsBeforeItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &leases{}
+		ctx, stop := context.WithCancel(t.Context())
+		defer synctest.Wait()
+		defer stop()
+		var until, ended time.Time
+		task := job.Task{Name: "t", Every: time.Minute, Do: func(ctx context.Context) error {
+			shared.mu.Lock()
+			until = shared.until
+			shared.mu.Unlock()
+			<-ctx.Done() // work that would never end
+			ended = time.Now()
+			return ctx.Err()
+		}}
+		go job.NewRunner(shared, "a", quiet, task).Run(ctx)
+		time.Sleep(4 * time.Minute)
+		synctest.Wait()
+		if ended.IsZero() || !ended.Before(until) {
+			t.Errorf("the work ended at %v, its lease at %v", ended, until)
+		}
+	})
+}
+
+func TestOneExpiryThatFailsKeepsNoOther(t *testing.T) {
+	broken := errors.New("broken")
+	removed := 0
+	task := job.Sweep(time.Minute, quiet,
+		job.Expiry{What: "bad rows", Delete: func(context.Context, int) (int, error) { return 0, broken }},
+		job.Expiry{What: "rows", Delete: func(context.Context, int) (int, error) { removed++; return 0, nil }},
+	)
+	if err := task.Do(t.Context()); !errors.Is(err, broken) || removed != 1 {
+		t.Errorf("%v, other rows visited %d times; want the error and 1", err, removed)
+	}
+}
+
+func TestSweepIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		endless := job.Expiry{What: "rows", Delete: func(_ context.Context, limit int) (int, error) { return limit, nil }}
+		begun := time.Now()
+		if err := job.Sweep(time.Minute, quiet, endless).Do(t.Context()); err != nil || time.Since(begun) > time.Minute {
+			t.Errorf("rows that never end: %v after %s", err, time.Since(begun))
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		begun = time.Now()
+		if err := job.Sweep(time.Minute, quiet, endless).Do(ctx); err == nil || time.Since(begun) > 2*time.Second {
+			t.Errorf("a context that ended: %v after %s", err, time.Since(begun))
 		}
 	})
 }

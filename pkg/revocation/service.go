@@ -243,6 +243,12 @@ func (s *Service) reconcile(ctx context.Context) error {
 	return nil
 }
 
+// DeleteExpired removes at most limit entries from the ledger that expired
+// longer ago than a clock is ever wrong, and returns how many.
+func (s *Service) DeleteExpired(ctx context.Context, limit int) (int, error) {
+	return s.ledger.DeleteExpired(ctx, time.Now().Add(-slack), limit)
+}
+
 func (s *Service) wake() {
 	select {
 	case s.kick <- struct{}{}:

@@ -36,9 +36,7 @@ func (s *Server) sweep() job.Task {
 		job.Expiry{What: "sessions", Delete: func(ctx context.Context, n int) (int, error) {
 			return d.Sessions.DeleteExpired(ctx, time.Now().Add(-maxTokenTTL), n)
 		}},
-		job.Expiry{What: "revocations", Delete: func(ctx context.Context, n int) (int, error) {
-			return d.Revocations.DeleteExpired(ctx, time.Now(), n)
-		}},
+		job.Expiry{What: "revocations", Delete: s.Revocations.DeleteExpired},
 		job.Expiry{What: "refusals", Delete: func(ctx context.Context, n int) (int, error) {
 			return d.Refusals.DeleteBefore(ctx, time.Now().Add(-s.cfg.RefusalsKeep), n)
 		}},
