@@ -2,24 +2,31 @@ package client
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"net/url"
-	"sync"
+	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
-// origins is the cached answer of Store.Origins.
+// origins is the cached answer of Store.Origins. One request asks the store,
+// the others wait for it; a failure is remembered for a moment, so that a
+// store that hangs does not make them queue.
 type origins struct {
-	mu    sync.Mutex
-	known map[string]struct{}
+	last  atomic.Pointer[knownOrigins]
+	loads singleflight.Group
+}
+
+type knownOrigins struct {
+	set   map[string]struct{} // nil: could not be read
 	until time.Time
 }
 
 func (o *origins) forget() {
-	o.mu.Lock()
-	o.until = time.Time{}
-	o.mu.Unlock()
+	o.loads.Forget("")
+	o.last.Store(nil)
 }
 
 // OriginAllowed reports whether a browser page of the origin may read our
@@ -44,22 +51,37 @@ func (s *Service) OriginAllowed(ctx context.Context, origin string) bool {
 }
 
 func (s *Service) knownOrigins(ctx context.Context) map[string]struct{} {
-	s.origins.mu.Lock()
-	defer s.origins.mu.Unlock()
-	now := time.Now()
-	if now.Before(s.origins.until) {
-		return s.origins.known
+	if last := s.origins.last.Load(); last != nil && time.Now().Before(last.until) {
+		return last.set
 	}
-	list, err := s.store.Origins(ctx)
-	if err != nil {
+	done := s.origins.loads.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		before := s.epoch.n.Load()
+		next := s.loadOrigins(ctx)
+		if s.epoch.n.Load() == before {
+			s.origins.last.Store(next)
+		}
+		return next, nil
+	})
+	select {
+	case r := <-done:
+		return r.Val.(*knownOrigins).set
+	case <-ctx.Done():
 		return nil
 	}
-	known := make(map[string]struct{}, len(list))
-	for _, o := range list {
-		known[o] = struct{}{}
+}
+
+func (s *Service) loadOrigins(ctx context.Context) *knownOrigins {
+	list, err := s.store.Origins(ctx)
+	if err != nil {
+		return &knownOrigins{until: time.Now().Add(s.cfg.MissingTTL)}
 	}
-	s.origins.known, s.origins.until = known, now.Add(s.cfg.TTL)
-	return known
+	set := make(map[string]struct{}, len(list))
+	for _, o := range list {
+		set[o] = struct{}{}
+	}
+	return &knownOrigins{set: set, until: time.Now().Add(s.cfg.TTL)}
 }
 
 // isLoopbackName reports whether the host is a loopback IP literal or localhost.
@@ -75,17 +97,8 @@ func isLoopbackIP(host string) bool {
 
 // bracket writes a host as a URL does.
 func bracket(host string) string {
-	if net.ParseIP(host) != nil && len(host) > 0 && containsColon(host) {
+	if strings.Contains(host, ":") {
 		return "[" + host + "]"
 	}
 	return host
-}
-
-func containsColon(s string) bool {
-	for i := range len(s) {
-		if s[i] == ':' {
-			return true
-		}
-	}
-	return false
 }
