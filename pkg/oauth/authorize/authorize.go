@@ -4,19 +4,13 @@
 package authorize
 
 import (
-	"context"
 	"net/http"
-	"time"
 
 	"github.com/portico-id/portico/pkg/assurance"
-	"github.com/portico-id/portico/pkg/client"
-	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/session"
-	"github.com/portico-id/portico/pkg/trail"
-	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 )
 
@@ -109,61 +103,4 @@ func (h *Handler) atOnce(w http.ResponseWriter, r *http.Request, rq *request) (d
 		return false, assurance.Refusal(step)
 	}
 	return false, nil
-}
-
-// person is somebody who is signed in and may be.
-type person struct {
-	session *session.Session
-	user    *user.User
-}
-
-// signedIn returns who is behind the session cookie; nil for nobody. A
-// disabled or deleted person is nobody.
-func (x *Finisher) signedIn(ctx context.Context, token string) (*person, error) {
-	if token == "" {
-		return nil, nil
-	}
-	s, err := x.sessions.FromToken(ctx, token)
-	if err != nil || s == nil {
-		return nil, err
-	}
-	return x.active(ctx, s)
-}
-
-func (x *Finisher) active(ctx context.Context, s *session.Session) (*person, error) {
-	u, err := x.users.Get(ctx, s.UserID)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	if u.Disabled {
-		return nil, nil
-	}
-	trail.Set(ctx, "user_id", u.ID)
-	return &person{session: s, user: u}, nil
-}
-
-// missing asks what a request lacks. The remembered consent is looked up only
-// when nothing else is missing.
-func (x *Finisher) missing(ctx context.Context, f *flow.Flow, c *client.Client, who *person) (assurance.Step, error) {
-	in := assurance.Input{Flow: f, Client: c, Covered: true, Now: time.Now()}
-	if who != nil {
-		in.Session = who.session
-	}
-	if step := assurance.Missing(in); step != assurance.None {
-		return step, nil
-	}
-	if f.Consented || c.SkipConsent {
-		in.Covered = false
-		if step := assurance.Missing(in); step == assurance.None {
-			return step, nil
-		}
-	}
-	covered, err := x.consents.Covers(ctx, who.user.ID, c, &f.Request)
-	if err != nil {
-		return assurance.Consent, err
-	}
-	in.Covered = covered
-	return assurance.Missing(in), nil
 }

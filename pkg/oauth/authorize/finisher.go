@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/portico-id/portico/pkg/assurance"
@@ -19,48 +18,6 @@ import (
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 )
-
-// Clients finds an application by its id, disabled ones too, or
-// fault.NotFound. client.Service is one.
-type Clients interface {
-	Get(ctx context.Context, id string) (*client.Client, error)
-}
-
-// Scopes decides what may be granted. scope.Service is one.
-type Scopes interface {
-	Resolve(ctx context.Context, ask scope.Ask) (*scope.Answer, error)
-	PersonMay(ctx context.Context, scopes, roles []string) ([]string, error)
-}
-
-// Sessions finds who is signed in. session.Service is one.
-type Sessions interface {
-	// FromToken returns the live session of a cookie value, or nil.
-	FromToken(ctx context.Context, token string) (*session.Session, error)
-	// Get returns the session of a sid, ended ones too, or fault.NotFound.
-	Get(ctx context.Context, id string) (*session.Session, error)
-}
-
-// Users finds a person, disabled ones too, or fault.NotFound. user.Service is
-// one.
-type Users interface {
-	Get(ctx context.Context, id string) (*user.User, error)
-}
-
-// Consents tells whether a remembered consent covers a request.
-// consent.Service is one.
-type Consents interface {
-	Covers(ctx context.Context, userID string, c *client.Client, q *flow.Request) (bool, error)
-}
-
-// Codes issues authorization codes. oauth.Provider is one.
-type Codes interface {
-	IssueCode(ctx context.Context, c *client.Client, q *flow.Request, who oauth.Who) (url.Values, error)
-}
-
-// Health answers whether the short-lived store can be reached.
-type Health interface {
-	Ping(ctx context.Context) error
-}
 
 // FinisherDeps are what a Finisher needs. All but Health are required.
 type FinisherDeps struct {
@@ -217,38 +174,6 @@ func (x *Finisher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	return x.refuse(w, r, to, why)
 }
 
-// clientOf returns the client of the flow, if it still may be answered at the
-// redirect URI: half an hour may have passed since that was proven.
-func (x *Finisher) clientOf(ctx context.Context, f *flow.Flow) (*client.Client, error) {
-	c, err := x.enabled(ctx, f.Request.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	trail.Set(ctx, "client_id", c.ID)
-	if !c.MatchRedirect(f.Request.RedirectURI) {
-		return nil, badRedirect(c, f.Request.RedirectURI).Under(ruleRedirect)
-	}
-	return c, nil
-}
-
-// whoOf returns the person of the session that the flow names, or nil. The
-// cookie is not asked: a login in this very request has given a new one.
-func (x *Finisher) whoOf(ctx context.Context, f *flow.Flow) (*person, error) {
-	if f.SessionID == "" {
-		return nil, nil
-	}
-	s, err := x.sessions.Get(ctx, f.SessionID)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	if s.UserID != f.UserID {
-		return nil, nil
-	}
-	return x.active(ctx, s)
-}
-
 // interrupted answers who would be granted something while a step is missing:
 // the session ended, or the account changed, between the last page and now.
 func interrupted(step assurance.Step) *fault.Error {
@@ -266,4 +191,18 @@ func offlineAccess(scopes []string, c *client.Client) []string {
 		return scopes
 	}
 	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return s == protocol.ScopeOfflineAccess })
+}
+
+// clientOf returns the client of the flow, if it still may be answered at the
+// redirect URI: half an hour may have passed since that was proven.
+func (x *Finisher) clientOf(ctx context.Context, f *flow.Flow) (*client.Client, error) {
+	c, err := x.enabled(ctx, f.Request.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	trail.Set(ctx, "client_id", c.ID)
+	if !c.MatchRedirect(f.Request.RedirectURI) {
+		return nil, badRedirect(c, f.Request.RedirectURI).Under(ruleRedirect)
+	}
+	return c, nil
 }
