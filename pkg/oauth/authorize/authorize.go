@@ -10,7 +10,6 @@ import (
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/protocol"
-	"github.com/portico-id/portico/pkg/session"
 	"github.com/portico-id/portico/pkg/web"
 )
 

@@ -13,9 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/oauth"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/scope"
-	"github.com/portico-id/portico/pkg/session"
 	"github.com/portico-id/portico/pkg/trail"
-	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 )
 
