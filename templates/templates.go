@@ -16,7 +16,7 @@ import (
 	"github.com/portico-id/portico/static"
 )
 
-//go:embed layout.html parts.html login/*.html
+//go:embed layout.html parts.html login/*.html playground/*.html
 var files embed.FS
 
 // pages maps language and name of each page to its parsed template. It is
