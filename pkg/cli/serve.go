@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,6 +44,7 @@ func (sh *shell) serveCommand() *cobra.Command {
 func (sh *shell) open(ctx context.Context, c *config.Config, o server.Options) (*server.Server, error) {
 	o.Log = observe.NewLogger(sh.Stderr, c.LogLevel, c.LogFormat)
 	o.Version = version()
+	slog.SetDefault(o.Log) // libraries that log
 	return server.Open(ctx, c, o)
 }
 

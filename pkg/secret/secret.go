@@ -66,8 +66,15 @@ func Unwrap(kind Kind, s string) (payload []byte, ok bool) {
 }
 
 // ID returns a random identifier of 128 bits in the base64url alphabet. It is
-// not a secret.
-func ID() string { return b64.EncodeToString(randomBytes(16)) }
+// not a secret. It begins with a letter or digit, so that a shell does not
+// take it for a flag.
+func ID() string {
+	for {
+		if id := b64.EncodeToString(randomBytes(16)); id[0] != '-' && id[0] != '_' {
+			return id
+		}
+	}
+}
 
 // sumLen is the length of a checksum: 4 bytes in base64url.
 const sumLen = 6
