@@ -39,11 +39,16 @@ func (s *Service) Get(ctx context.Context, id string) (*Client, error) {
 	if until, ok := s.missing.GetIfPresent(id); ok && now.Before(until) {
 		return nil, errUnknown()
 	}
-	c, err, _ := s.loads.Do(id, func() (any, error) { return s.load(ctx, id) })
-	if err != nil {
-		return nil, err
+	done := s.loads.DoChan(id, func() (any, error) { return s.load(ctx, id) })
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*Client), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return c.(*Client), nil
 }
 
 // Active is Get for a client that is about to do something: a disabled one is
