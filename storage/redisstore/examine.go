@@ -49,7 +49,7 @@ func examine(ctx context.Context, server redis.Cmdable) []Note {
 			info[name] = value
 		}
 	}
-	return []Note{version(info), eviction(info), persistence(info), replicas(ctx, server, info)}
+	return []Note{version(info), eviction(info), persistence(ctx, server, info), replicas(ctx, server, info)}
 }
 
 func version(info map[string]string) Note {
@@ -75,15 +75,14 @@ func eviction(info map[string]string) Note {
 	}
 }
 
-func persistence(info map[string]string) Note {
-	switch {
-	case info["aof_enabled"] == "1":
+func persistence(ctx context.Context, server redis.Cmdable, info map[string]string) Note {
+	if info["aof_enabled"] == "1" {
 		return Note{"redis persistence", "ok", "append-only file", ""}
-	case info["rdb_last_save_time"] != "" && info["rdb_changes_since_last_save"] != "" && info["rdb_saves"] != "0" && info["rdb_saves"] != "":
-		return Note{"redis persistence", "warn", "snapshots only: a restart ends the logins since the last one", "set appendonly yes"}
-	default:
-		return Note{"redis persistence", "warn", "nothing is written to disk, as far as Redis tells: a restart ends every login in progress and clears the counters of failed logins", "set appendonly yes"}
 	}
+	if set, err := server.ConfigGet(ctx, "save").Result(); err != nil || set["save"] != "" {
+		return Note{"redis persistence", "warn", "no append-only file: a restart ends the logins in progress since the last snapshot, and resets the counters of failed ones", "set appendonly yes"}
+	}
+	return Note{"redis persistence", "warn", "nothing is written to disk: a restart ends every login in progress, and resets the counters of failed ones", "set appendonly yes"}
 }
 
 // replicas warns of replicas that a master does not wait for: a partitioned

@@ -1,15 +1,12 @@
 package redisstore_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/portico-id/portico/storage"
 	"github.com/portico-id/portico/storage/storagetest"
 	"github.com/portico-id/portico/storage/throwaway"
 )
-
-func TestMain(m *testing.M) { os.Exit(throwaway.Main(m)) }
 
 func open(t *testing.T, url string, fresh bool) *storage.ShortLived {
 	t.Helper()
