@@ -10,17 +10,17 @@ import (
 )
 
 func TestChoosingTheAccount(t *testing.T) {
-	setup := func(t *testing.T) (*rig, *stage.Browser) {
-		r := newRig(t)
+	setup := func(t *testing.T) (*stage.Pages, *stage.Browser) {
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		r.signIn(t, b, "ann@example.test")
+		b := r.Browser()
+		r.SignIn(t, b, "ann@example.test")
 		return r, b
 	}
 	t.Run("OIDC Core §3.1.2.1 select_account asks who is signed in", func(t *testing.T) {
 		r, b := setup(t)
-		at := r.begin(t, b, "prompt=select_account")
-		if !page(at, "/login/account") {
+		at := r.Begin(t, b, "prompt=select_account")
+		if !stage.IsPage(at, "/login/account") {
 			t.Fatalf("select_account leads to %q", at)
 		}
 		body := b.Get(at).Body
@@ -28,20 +28,20 @@ func TestChoosingTheAccount(t *testing.T) {
 			t.Error("the page does not name account and application")
 		}
 		u, _ := r.Users.ByIdentifier(ctx, "ann@example.test")
-		if at := follow(t, b.Submit(at, "account", u.ID)); at != granted {
+		if at := stage.Follow(t, b.Submit(at, "account", u.ID)); at != stage.Granted {
 			t.Errorf("going on as Ann leads to %q", at)
 		}
 	})
 	t.Run("OIDC Core §3.1.2.1 select_account without a session is a login", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		at := r.begin(t, b, "prompt=select_account")
-		if !page(at, "/login") {
+		b := r.Browser()
+		at := r.Begin(t, b, "prompt=select_account")
+		if !stage.IsPage(at, "/login") {
 			t.Fatalf("leads to %q", at)
 		}
-		at = follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password))
-		if !page(at, "/consent") {
+		at = stage.Follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password))
+		if !stage.IsPage(at, "/consent") {
 			t.Errorf("who has just signed in is asked again: %q", at)
 		}
 	})
@@ -49,18 +49,18 @@ func TestChoosingTheAccount(t *testing.T) {
 		r, b := setup(t)
 		ben := r.Person(t, "ben@example.test")
 		old := b.Cookie(stage.SessionCookie)
-		at := follow(t, b.Submit(r.begin(t, b, "prompt=select_account"), "account", ""))
-		if !page(at, "/login") {
+		at := stage.Follow(t, b.Submit(r.Begin(t, b, "prompt=select_account"), "account", ""))
+		if !stage.IsPage(at, "/login") {
 			t.Fatalf("another account leads to %q", at)
 		}
 		if body := b.Get(at).Body; strings.Contains(body, "ann@example.test") {
 			t.Error("the form names the account that is not wanted")
 		}
-		at = follow(t, b.Submit(at, "username", "ben@example.test", "password", stage.Password))
-		if !page(at, "/consent") {
+		at = stage.Follow(t, b.Submit(at, "username", "ben@example.test", "password", stage.Password))
+		if !stage.IsPage(at, "/consent") {
 			t.Fatalf("the consent of one person counts for another: %q", at)
 		}
-		if at := follow(t, b.Submit(at, "decision", "allow")); at != granted {
+		if at := stage.Follow(t, b.Submit(at, "decision", "allow")); at != stage.Granted {
 			t.Fatalf("at %q", at)
 		}
 		done := r.Finisher.Finished()
@@ -74,20 +74,20 @@ func TestChoosingTheAccount(t *testing.T) {
 	t.Run("who asked for another account and changes their mind goes on", func(t *testing.T) {
 		r, b := setup(t)
 		u, _ := r.Users.ByIdentifier(ctx, "ann@example.test")
-		at := r.begin(t, b, "prompt=select_account")
-		follow(t, b.Submit(at, "account", ""))
-		if at := follow(t, b.Submit(at, "account", u.ID)); at != granted {
+		at := r.Begin(t, b, "prompt=select_account")
+		stage.Follow(t, b.Submit(at, "account", ""))
+		if at := stage.Follow(t, b.Submit(at, "account", u.ID)); at != stage.Granted {
 			t.Errorf("leads to %q", at)
 		}
 	})
 	t.Run("the session of another tab does not stand in for another account", func(t *testing.T) {
 		r, b := setup(t)
-		at := follow(t, b.Submit(r.begin(t, b, "prompt=select_account"), "account", ""))
+		at := stage.Follow(t, b.Submit(r.Begin(t, b, "prompt=select_account"), "account", ""))
 		if again := b.Get(at); again.Status != http.StatusOK {
 			t.Errorf("reloading the form: status %d to %q", again.Status, again.Location)
 		}
 		if n := len(r.Finisher.Finished()); n != 1 {
-			t.Errorf("%d requests granted, want the first only", n)
+			t.Errorf("%d requests stage.Granted, want the first only", n)
 		}
 	})
 
@@ -102,12 +102,12 @@ func TestChoosingTheAccount(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r, b := setup(t)
-			at := r.begin(t, b, "prompt=select_account")
+			at := r.Begin(t, b, "prompt=select_account")
 			if answer := b.Post(at, tt.form(stage.Hidden(b.Get(at).Body))); answer.Status != tt.status {
 				t.Errorf("status %d, want %d", answer.Status, tt.status)
 			}
 			if n := len(r.Finisher.Finished()); n != 1 {
-				t.Errorf("%d requests granted, want the first only", n)
+				t.Errorf("%d requests stage.Granted, want the first only", n)
 			}
 		})
 	}

@@ -25,27 +25,27 @@ const (
 // parallel get no more than guesses one by one, and given back when it was
 // right. The counters are the same for people who exist and who do not.
 func (h *Handler) attempt(ctx context.Context, v *visit.Visit, username, plain string) (*user.User, error) {
-	tries := h.brake.begin(ctx)
-	if err := tries.address(); err != nil {
+	tries := h.brake.begin()
+	if err := tries.address(ctx); err != nil {
 		return nil, h.throttled(ctx, v, err)
 	}
 	u, err := h.Users.ByIdentifier(ctx, username)
 	if err != nil && !fault.Is(err, fault.NotFound) {
-		tries.giveBack()
+		tries.giveBack(ctx)
 		return nil, err
 	}
-	if err := tries.account(u, username); err != nil {
+	if err := tries.account(ctx, u, username); err != nil {
 		return nil, h.throttled(ctx, v, err)
 	}
 	reason, err := h.verify(ctx, u, plain)
 	if err != nil {
-		tries.giveBack() // nothing was learnt from it
+		tries.giveBack(ctx) // nothing was learnt from it
 		return nil, err
 	}
 	if reason != "" {
 		return nil, h.failed(ctx, v, u, reason)
 	}
-	tries.giveBack()
+	tries.giveBack(ctx)
 	return u, nil
 }
 

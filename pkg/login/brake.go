@@ -44,7 +44,6 @@ func newBrake(limits limit.Store, fp *secret.Fingerprinter, factor int) brake {
 // tries are the counts of one attempt.
 type tries struct {
 	brake *brake
-	ctx   context.Context //nolint:containedctx // lives within one call of attempt
 	taken []taken
 }
 
@@ -53,25 +52,25 @@ type taken struct {
 	key  string
 }
 
-func (b *brake) begin(ctx context.Context) *tries { return &tries{brake: b, ctx: ctx} }
+func (b *brake) begin() *tries { return &tries{brake: b} }
 
 // address counts the attempt for where it comes from.
-func (t *tries) address() error {
-	return t.take(t.brake.byAddress, addressKey(t.ctx), "OWASP ASVS 6.3.1 failures per address")
+func (t *tries) address(ctx context.Context) error {
+	return t.take(ctx, t.brake.byAddress, addressKey(ctx), "OWASP ASVS 6.3.1 failures per address")
 }
 
 // account counts the attempt for whom it aims at. A person has one counter
 // for all identifiers and spellings; a name that nobody has is counted alike.
-func (t *tries) account(u *user.User, typed string) error {
+func (t *tries) account(ctx context.Context, u *user.User, typed string) error {
 	key := "name:" + t.brake.fp.Of(identifier, user.Normalise(typed))
 	if u != nil {
 		key = "user:" + u.ID
 	}
-	return t.take(t.brake.byAccount, key, "OWASP ASVS 6.3.1 failures per account")
+	return t.take(ctx, t.brake.byAccount, key, "OWASP ASVS 6.3.1 failures per account")
 }
 
-func (t *tries) take(rule limit.Rule, key, clause string) error {
-	got, err := t.brake.limits.Take(t.ctx, rule, key, time.Now())
+func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) error {
+	got, err := t.brake.limits.Take(ctx, rule, key, time.Now())
 	if err != nil {
 		return err
 	}
@@ -86,8 +85,8 @@ func (t *tries) take(rule limit.Rule, key, clause string) error {
 
 // giveBack undoes the counts of an attempt that was no failure, also when the
 // person has gone meanwhile. If it fails, the count is only stricter.
-func (t *tries) giveBack() {
-	ctx := context.WithoutCancel(t.ctx)
+func (t *tries) giveBack(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
 	for _, one := range t.taken {
 		if err := t.brake.limits.Give(ctx, one.rule, one.key, time.Now()); err != nil {
 			trail.Set(ctx, "limit_give", "failed")

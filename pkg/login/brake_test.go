@@ -4,8 +4,6 @@ import (
 	"html"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,10 +19,10 @@ import (
 
 // attempts sends n guesses of a fresh browser, one after the other, and
 // returns the answers.
-func (r *rig) attempts(t *testing.T, n int, username, password string) []stage.Answer {
+func attempts(t *testing.T, r *stage.Pages, n int, username, password string) []stage.Answer {
 	t.Helper()
-	b := r.browser()
-	at := r.begin(t, b, "")
+	b := r.Browser()
+	at := r.Begin(t, b, "")
 	answers := make([]stage.Answer, n)
 	for i := range answers {
 		answers[i] = b.Submit(at, "username", username, "password", password)
@@ -32,25 +30,8 @@ func (r *rig) attempts(t *testing.T, n int, username, password string) []stage.A
 	return answers
 }
 
-// alike returns what of an answer may not tell people apart: all but the
-// names they typed and what is new in every answer.
-func alike(a stage.Answer, typed string) string {
-	body := strings.ReplaceAll(a.Body, typed, "NAME")
-	body = regexp.MustCompile(`ptf_[A-Za-z0-9_-]+`).ReplaceAllString(body, "FLOW")
-	body = regexp.MustCompile(`name="form_token" value="[^"]*"`).ReplaceAllString(body, "TOKEN")
-	head := a.Header.Clone()
-	head.Del("X-Request-Id")
-	lines := []string{strconv.Itoa(a.Status), body}
-	for name, values := range head {
-		lines = append(lines, name+": "+strings.Join(values, ","))
-	}
-	// The order of a map is not part of an answer.
-	slices.Sort(lines[2:])
-	return strings.Join(lines, "\n")
-}
-
 func TestNobodyIsEnumerated(t *testing.T) {
-	r := newRig(t)
+	r := stage.NewPages(t)
 	r.Person(t, "ann@example.test")
 	gone := r.Person(t, "gone@example.test")
 	if err := r.Users.Disable(ctx, gone.ID); err != nil {
@@ -60,7 +41,7 @@ func TestNobodyIsEnumerated(t *testing.T) {
 	if err != nil || bare == nil {
 		t.Fatal(err)
 	}
-	want := alike(r.attempts(t, 1, "ann@example.test", "wrong password")[0], "ann@example.test")
+	want := stage.Alike(attempts(t, r, 1, "ann@example.test", "wrong password")[0], "ann@example.test")
 	if !strings.Contains(want, "do not match") || strings.Contains(want, "wrong password") {
 		t.Fatalf("the answer to a wrong password: %.400s", want)
 	}
@@ -77,18 +58,18 @@ func TestNobodyIsEnumerated(t *testing.T) {
 		"ASVS 6.3.8 the id of a person instead of the name": {gone.ID, stage.Password},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := alike(r.attempts(t, 1, tt[0], tt[1])[0], html.EscapeString(tt[0])); got != want {
+			if got := stage.Alike(attempts(t, r, 1, tt[0], tt[1])[0], html.EscapeString(tt[0])); got != want {
 				t.Errorf("differs from a wrong password:\n%s\nwant\n%s", got, want)
 			}
 		})
 	}
 	t.Run("throttled alike", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		known := r.attempts(t, 7, "ann@example.test", "wrong password")
-		unknown := r.attempts(t, 7, "nobody@example.test", "wrong password")
+		known := attempts(t, r, 7, "ann@example.test", "wrong password")
+		unknown := attempts(t, r, 7, "nobody@example.test", "wrong password")
 		for i := range known {
-			if a, b := alike(known[i], "ann@example.test"), alike(unknown[i], "nobody@example.test"); a != b {
+			if a, b := stage.Alike(known[i], "ann@example.test"), stage.Alike(unknown[i], "nobody@example.test"); a != b {
 				t.Errorf("attempt %d differs:\n%s\nand\n%s", i+1, a, b)
 			}
 		}
@@ -98,9 +79,9 @@ func TestNobodyIsEnumerated(t *testing.T) {
 func TestGuessingIsSlowedDown(t *testing.T) {
 	t.Run("five failures per account", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
+			r := stage.NewPages(t)
 			r.Person(t, "ann@example.test")
-			for i, answer := range r.attempts(t, 7, "ann@example.test", "wrong password") {
+			for i, answer := range attempts(t, r, 7, "ann@example.test", "wrong password") {
 				want := http.StatusOK
 				if i >= 5 {
 					want = http.StatusTooManyRequests
@@ -109,7 +90,7 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 					t.Errorf("attempt %d: status %d, Retry-After %q; want %d", i+1, answer.Status, answer.Header.Get("Retry-After"), want)
 				}
 			}
-			if answer := r.attempts(t, 1, "ann@example.test", stage.Password)[0]; answer.Status != http.StatusTooManyRequests {
+			if answer := attempts(t, r, 1, "ann@example.test", stage.Password)[0]; answer.Status != http.StatusTooManyRequests {
 				t.Errorf("the right password during the brake: status %d", answer.Status)
 			}
 			if n := len(r.Audit.Named(audit.LoginFailed)); n != 5 {
@@ -119,13 +100,13 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 				t.Errorf("%d throttles in the audit, want 3", n)
 			}
 			time.Sleep(15*time.Minute + time.Second)
-			if answer := r.attempts(t, 1, "ann@example.test", stage.Password)[0]; answer.Status != http.StatusSeeOther {
+			if answer := attempts(t, r, 1, "ann@example.test", stage.Password)[0]; answer.Status != http.StatusSeeOther {
 				t.Errorf("after the window: status %d, want the login to work", answer.Status)
 			}
 		})
 	})
 	t.Run("one counter for every spelling and identifier of an account", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		if _, err := r.Users.Create(ctx, user.User{Email: "ann@example.test", Username: "ann"}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -134,38 +115,38 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 			if i >= 5 {
 				want = http.StatusTooManyRequests
 			}
-			if got := r.attempts(t, 1, spelling, "wrong password")[0].Status; got != want {
+			if got := attempts(t, r, 1, spelling, "wrong password")[0].Status; got != want {
 				t.Errorf("attempt %d as %q: status %d, want %d", i+1, spelling, got, want)
 			}
 		}
 	})
 	t.Run("one counter for every spelling of a name that nobody has", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		for i, spelling := range []string{"nobody@x.test", "NOBODY@x.test", "nobody@X.TEST ", "Nobody@x.test", " nobody@x.test", "nobody@x.test"} {
-			if got := r.attempts(t, 1, spelling, "wrong password")[0].Status; (got == http.StatusTooManyRequests) != (i >= 5) {
+			if got := attempts(t, r, 1, spelling, "wrong password")[0].Status; (got == http.StatusTooManyRequests) != (i >= 5) {
 				t.Errorf("attempt %d as %q: status %d", i+1, spelling, got)
 			}
 		}
 	})
 	t.Run("twenty failures per address, whomever they aim at", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
 		for i := range 22 {
-			got := r.attempts(t, 1, "nobody"+strconv.Itoa(i)+"@x.test", "wrong password")[0].Status
+			got := attempts(t, r, 1, "nobody"+strconv.Itoa(i)+"@x.test", "wrong password")[0].Status
 			if (got == http.StatusTooManyRequests) != (i >= 20) {
 				t.Errorf("attempt %d: status %d", i+1, got)
 			}
 		}
-		b := &stage.Browser{Handler: r.handler, Address: "198.51.100.7:1"}
-		if at := follow(t, b.Submit(r.begin(t, b, ""), "username", "ann@example.test", "password", stage.Password)); !page(at, "/consent") {
+		b := &stage.Browser{Handler: r.Handler, Address: "198.51.100.7:1"}
+		if at := stage.Follow(t, b.Submit(r.Begin(t, b, ""), "username", "ann@example.test", "password", stage.Password)); !stage.IsPage(at, "/consent") {
 			t.Errorf("from another address: %q", at)
 		}
 	})
 	t.Run("success is given back", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
 		for i := range 30 {
-			if got := r.attempts(t, 1, "ann@example.test", stage.Password)[0].Status; got != http.StatusSeeOther {
+			if got := attempts(t, r, 1, "ann@example.test", stage.Password)[0].Status; got != http.StatusSeeOther {
 				t.Fatalf("login %d: status %d", i+1, got)
 			}
 		}
@@ -178,18 +159,18 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 		}
 	})
 	t.Run("a live session is not locked out", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		r.signIn(t, b, "ann@example.test")
-		r.attempts(t, 8, "ann@example.test", "wrong password")
-		if at := r.begin(t, b, ""); at != granted {
+		b := r.Browser()
+		r.SignIn(t, b, "ann@example.test")
+		attempts(t, r, 8, "ann@example.test", "wrong password")
+		if at := r.Begin(t, b, ""); at != stage.Granted {
 			t.Errorf("the signed-in person is sent to %q", at)
 		}
 	})
 	t.Run("counters hold no address", func(t *testing.T) {
-		r := newRig(t)
-		r.attempts(t, 1, "nobody@example.test", "wrong password")
+		r := stage.NewPages(t)
+		attempts(t, r, 1, "nobody@example.test", "wrong password")
 		for key := range r.Limits.Count("login-account") {
 			if strings.Contains(key, "nobody") {
 				t.Errorf("the key %q holds what was typed", key)
@@ -199,13 +180,13 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 }
 
 func TestRacingGuessesGetNoMoreThanFive(t *testing.T) {
-	r := newRig(t)
+	r := stage.NewPages(t)
 	r.Person(t, "ann@example.test")
 	var looked, braked atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 50 {
-		b := &stage.Browser{Handler: r.handler, Address: "198.51.100." + strconv.Itoa(i) + ":1"}
-		at := r.begin(t, b, "")
+		b := &stage.Browser{Handler: r.Handler, Address: "198.51.100." + strconv.Itoa(i) + ":1"}
+		at := r.Begin(t, b, "")
 		form := stage.Hidden(b.Get(at).Body)
 		form.Set("username", "ann@example.test")
 		form.Set("password", "guess "+strconv.Itoa(i))

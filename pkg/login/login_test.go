@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,12 +15,14 @@ import (
 	"github.com/portico-id/portico/pkg/secret"
 )
 
+var ctx = context.Background()
+
 func TestSignIn(t *testing.T) {
-	r, b := newRig(t), (*stage.Browser)(nil)
+	r, b := stage.NewPages(t), (*stage.Browser)(nil)
 	ann := r.Person(t, "ann@example.test")
-	b = r.browser()
-	at := r.begin(t, b, "")
-	if !page(at, "/login") {
+	b = r.Browser()
+	at := r.Begin(t, b, "")
+	if !stage.IsPage(at, "/login") {
 		t.Fatalf("the flow begins at %q, want the login page", at)
 	}
 	shown := b.Get(at)
@@ -36,8 +39,8 @@ func TestSignIn(t *testing.T) {
 		t.Error("ASVS 7.2.4 there is a session before anybody signed in")
 	}
 	answer := b.Submit(at, "username", " ANN@example.test", "password", stage.Password)
-	at = follow(t, answer)
-	if !page(at, "/consent") {
+	at = stage.Follow(t, answer)
+	if !stage.IsPage(at, "/consent") {
 		t.Fatalf("after the login: %q, want the consent page", at)
 	}
 	session := b.Cookie(stage.SessionCookie)
@@ -49,7 +52,7 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("cookie outlives the browser though nobody asked: %s", c)
 		}
 	}
-	if at = follow(t, b.Submit(at, "decision", "allow")); at != granted {
+	if at = stage.Follow(t, b.Submit(at, "decision", "allow")); at != stage.Granted {
 		t.Fatalf("after the consent: %q, want the application", at)
 	}
 	done := r.Finisher.Finished()
@@ -57,7 +60,7 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("granted to %+v", done)
 	}
 	events := r.Audit.Named(audit.LoginSucceeded)
-	if len(events) != 1 || events[0].UserID != ann.ID || events[0].ClientID != r.client.ID || events[0].SessionID != done[0].SessionID {
+	if len(events) != 1 || events[0].UserID != ann.ID || events[0].ClientID != r.App.ID || events[0].SessionID != done[0].SessionID {
 		t.Errorf("audit has %+v", events)
 	}
 	for what, hidden := range map[string]string{"password": stage.Password, "e-mail": "ann@example.test", "cookie": session, "flow": done[0].ID} {
@@ -65,18 +68,18 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("the log holds the %s", what)
 		}
 	}
-	if !strings.Contains(r.Log.String(), `"user_id":"`+ann.ID+`"`) || !strings.Contains(r.Log.String(), `"client_id":"`+r.client.ID+`"`) {
+	if !strings.Contains(r.Log.String(), `"user_id":"`+ann.ID+`"`) || !strings.Contains(r.Log.String(), `"client_id":"`+r.App.ID+`"`) {
 		t.Error("the log line of the login does not name user and client")
 	}
 
 	t.Run("the second time nothing is asked", func(t *testing.T) {
-		if at := r.begin(t, b, ""); at != granted {
+		if at := r.Begin(t, b, ""); at != stage.Granted {
 			t.Errorf("with a session and a consent: %q, want the application", at)
 		}
 	})
 	t.Run("stay signed in", func(t *testing.T) {
-		b := r.browser()
-		answer := b.Submit(r.begin(t, b, ""), "username", "ann@example.test", "password", stage.Password, "remember", "on")
+		b := r.Browser()
+		answer := b.Submit(r.Begin(t, b, ""), "username", "ann@example.test", "password", stage.Password, "remember", "on")
 		if c := strings.Join(answer.Header.Values("Set-Cookie"), "\n"); !strings.Contains(c, "Max-Age=2592000") {
 			t.Errorf("cookies %q, want the session to last", c)
 		}
@@ -84,65 +87,65 @@ func TestSignIn(t *testing.T) {
 }
 
 func TestWhatALoginPageIsFor(t *testing.T) {
-	r := newRig(t)
+	r := stage.NewPages(t)
 	r.Person(t, "ann@example.test")
 	t.Run("OIDC Core §3.1.2.1 login_hint prefills", func(t *testing.T) {
-		b := r.browser()
-		if body := b.Get(r.begin(t, b, "login_hint=hint%22%3E%40example.test")).Body; !strings.Contains(body, `value="hint&#34;&gt;@example.test"`) {
+		b := r.Browser()
+		if body := b.Get(r.Begin(t, b, "login_hint=hint%22%3E%40example.test")).Body; !strings.Contains(body, `value="hint&#34;&gt;@example.test"`) {
 			t.Error("the hint is not in the form, or not escaped")
 		}
 	})
 	t.Run("OIDC Core §3.1.2.1 ui_locales", func(t *testing.T) {
-		b := r.browser()
-		if body := b.Get(r.begin(t, b, "ui_locales=de")).Body; !strings.Contains(body, `lang="de"`) {
+		b := r.Browser()
+		if body := b.Get(r.Begin(t, b, "ui_locales=de")).Body; !strings.Contains(body, `lang="de"`) {
 			t.Error("the page is not in German")
 		}
 	})
 	t.Run("OIDC Core §3.1.2.1 prompt=login shows the form again, prefilled and editable", func(t *testing.T) {
-		b := r.browser()
-		r.signIn(t, b, "ann@example.test")
+		b := r.Browser()
+		r.SignIn(t, b, "ann@example.test")
 		old := b.Cookie(stage.SessionCookie)
-		at := r.begin(t, b, "prompt=login")
-		if !page(at, "/login") {
+		at := r.Begin(t, b, "prompt=login")
+		if !stage.IsPage(at, "/login") {
 			t.Fatalf("prompt=login leads to %q", at)
 		}
 		body := b.Get(at).Body
 		if !strings.Contains(body, `value="ann@example.test"`) || strings.Contains(body, "readonly") {
 			t.Error("want the account in a field that can be changed")
 		}
-		if at := follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password)); at != granted {
+		if at := stage.Follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password)); at != stage.Granted {
 			t.Errorf("after the fresh login: %q", at)
 		}
 		if now := b.Cookie(stage.SessionCookie); now == old {
 			t.Error("ASVS 7.2.4 the cookie is the one from before the login")
 		}
 		b.SetCookie(stage.SessionCookie, old)
-		if at := r.begin(t, b, ""); !page(at, "/login") {
+		if at := r.Begin(t, b, ""); !stage.IsPage(at, "/login") {
 			t.Errorf("the old cookie still leads to %q", at)
 		}
 	})
 	t.Run("OIDC Core §3.1.2.1 max_age=0 demands a login", func(t *testing.T) {
-		b := r.browser()
-		r.signIn(t, b, "ann@example.test")
-		if at := r.begin(t, b, "max_age=0"); !page(at, "/login") {
+		b := r.Browser()
+		r.SignIn(t, b, "ann@example.test")
+		if at := r.Begin(t, b, "max_age=0"); !stage.IsPage(at, "/login") {
 			t.Errorf("max_age=0 leads to %q", at)
 		}
 	})
 	t.Run("editing the address skips nothing", func(t *testing.T) {
-		b := r.browser()
-		r.signIn(t, b, "ann@example.test")
+		b := r.Browser()
+		r.SignIn(t, b, "ann@example.test")
 		before := len(r.Finisher.Finished())
-		flow := strings.TrimPrefix(r.begin(t, b, "prompt=login"), "/login")
+		flow := strings.TrimPrefix(r.Begin(t, b, "prompt=login"), "/login")
 		for _, other := range []string{"/consent", "/login"} {
 			answer := b.Get(other + flow)
-			if answer.Status == http.StatusSeeOther && !page(answer.Location, "/login") {
+			if answer.Status == http.StatusSeeOther && !stage.IsPage(answer.Location, "/login") {
 				t.Errorf("%s leads to %q without the login", other, answer.Location)
 			}
 		}
 		body := b.Get("/login/account" + flow)
 		form := stage.Hidden(body.Body)
 		form.Set("account", "")
-		if at := follow(t, b.Post("/login/account"+flow, form)); !page(at, "/login") {
+		if at := stage.Follow(t, b.Post("/login/account"+flow, form)); !stage.IsPage(at, "/login") {
 			t.Errorf("the chooser leads to %q without the login", at)
 		}
 		if n := len(r.Finisher.Finished()) - before; n != 0 {
@@ -150,48 +153,48 @@ func TestWhatALoginPageIsFor(t *testing.T) {
 		}
 	})
 	t.Run("OIDC Core §3.1.2.6 prompt=none is answered, not asked", func(t *testing.T) {
-		b := r.browser()
-		if at := r.begin(t, b, "prompt=none"); !strings.HasPrefix(at, stage.Redirect+"?error=login_required") {
+		b := r.Browser()
+		if at := r.Begin(t, b, "prompt=none"); !strings.HasPrefix(at, stage.Redirect+"?error=login_required") {
 			t.Errorf("without a session: %q", at)
 		}
 		r.Person(t, "ben@example.test")
-		at := follow(t, b.Submit(r.begin(t, b, ""), "username", "ben@example.test", "password", stage.Password))
-		if !page(at, "/consent") {
+		at := stage.Follow(t, b.Submit(r.Begin(t, b, ""), "username", "ben@example.test", "password", stage.Password))
+		if !stage.IsPage(at, "/consent") {
 			t.Fatalf("at %q", at)
 		}
-		if at := r.begin(t, b, "prompt=none"); !strings.HasPrefix(at, stage.Redirect+"?error=consent_required") {
+		if at := r.Begin(t, b, "prompt=none"); !strings.HasPrefix(at, stage.Redirect+"?error=consent_required") {
 			t.Errorf("without a consent: %q", at)
 		}
 	})
 	t.Run("RFC 6749 §4.1.2.1 cancel answers access_denied", func(t *testing.T) {
-		b := r.browser()
-		if at := follow(t, b.Submit(r.begin(t, b, ""), "decision", "deny")); at != stage.Redirect+"?error=access_denied&state=st%26te" {
+		b := r.Browser()
+		if at := stage.Follow(t, b.Submit(r.Begin(t, b, ""), "decision", "deny")); at != stage.Redirect+"?error=access_denied&state=st%26te" {
 			t.Errorf("cancel leads to %q", at)
 		}
 	})
 }
 
 func TestAnIDTokenHintNamesThePerson(t *testing.T) {
-	r, b := newRig(t), (*stage.Browser)(nil)
+	r, b := stage.NewPages(t), (*stage.Browser)(nil)
 	ann, _ := r.Person(t, "ann@example.test"), r.Person(t, "ben@example.test")
-	b = r.browser()
-	r.signIn(t, b, "ben@example.test")
-	at := r.begin(t, b, "hint="+ann.ID)
-	if !page(at, "/login") {
+	b = r.Browser()
+	r.SignIn(t, b, "ben@example.test")
+	at := r.Begin(t, b, "hint="+ann.ID)
+	if !stage.IsPage(at, "/login") {
 		t.Fatalf("OIDC Core §3.1.2.1 another person's session answers for the hint: %q", at)
 	}
-	at = follow(t, b.Submit(at, "username", "ben@example.test", "password", stage.Password))
-	if !page(at, "/login") {
+	at = stage.Follow(t, b.Submit(at, "username", "ben@example.test", "password", stage.Password))
+	if !stage.IsPage(at, "/login") {
 		t.Fatalf("the wrong person's login leads to %q", at)
 	}
 	if body := b.Get(at).Body; !strings.Contains(body, "another account") {
 		t.Error("the page does not say that another account is expected")
 	}
-	at = follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password))
-	if !page(at, "/consent") {
+	at = stage.Follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password))
+	if !stage.IsPage(at, "/consent") {
 		t.Fatalf("the right person's login leads to %q", at)
 	}
-	if at := follow(t, b.Submit(at, "decision", "allow")); at != granted {
+	if at := stage.Follow(t, b.Submit(at, "decision", "allow")); at != stage.Granted {
 		t.Errorf("then: %q", at)
 	}
 	if done := r.Finisher.Finished(); done[len(done)-1].UserID != ann.ID {
@@ -200,7 +203,7 @@ func TestAnIDTokenHintNamesThePerson(t *testing.T) {
 }
 
 func TestRefusedForms(t *testing.T) {
-	r := newRig(t)
+	r := stage.NewPages(t)
 	r.Person(t, "ann@example.test")
 	credentials := url.Values{"username": {"ann@example.test"}, "password": {stage.Password}}
 	with := func(b *stage.Browser, at string, extra url.Values) url.Values {
@@ -221,7 +224,7 @@ func TestRefusedForms(t *testing.T) {
 			return b.Post(at, credentials)
 		}, 403},
 		"ASVS 3.5.1 a token of another flow": {func(b *stage.Browser, at string) stage.Answer {
-			other := follow(t, b.Get("/start"))
+			other := stage.Follow(t, b.Get("/start"))
 			return b.Post(at, with(b, other, nil))
 		}, 403},
 		"ASVS 3.5.1 a token of another form": {func(b *stage.Browser, at string) stage.Answer {
@@ -229,19 +232,19 @@ func TestRefusedForms(t *testing.T) {
 			return b.Post(at, with(b, register, nil))
 		}, 403},
 		"ASVS 3.5.1 a token of another browser": {func(b *stage.Browser, at string) stage.Answer {
-			other := r.browser()
-			return b.Post(at, with(other, r.begin(t, other, ""), nil))
+			other := r.Browser()
+			return b.Post(at, with(other, r.Begin(t, other, ""), nil))
 		}, 403},
 		"ASVS 3.5.1 from another website": {func(b *stage.Browser, at string) stage.Answer {
 			return b.Do("POST", at, with(b, at, nil), http.Header{"Origin": {"https://evil.test"}, "Sec-Fetch-Site": {"cross-site"}})
 		}, 403},
 		"the browser that did not begin it": {func(b *stage.Browser, at string) stage.Answer {
-			form, thief := with(b, at, nil), r.browser()
+			form, thief := with(b, at, nil), r.Browser()
 			thief.Get("/start")
 			return thief.Post(at, form)
 		}, 403},
 		"a browser without cookies": {func(b *stage.Browser, at string) stage.Answer {
-			return r.browser().Post(at, with(b, at, nil))
+			return r.Browser().Post(at, with(b, at, nil))
 		}, 403},
 		"a made-up flow": {func(b *stage.Browser, at string) stage.Answer {
 			return b.Post("/login?flow="+secret.New(secret.FlowID), with(b, at, nil))
@@ -269,8 +272,8 @@ func TestRefusedForms(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := r.browser()
-			at := r.begin(t, b, "")
+			b := r.Browser()
+			at := r.Begin(t, b, "")
 			answer := tt.send(b, at)
 			if answer.Status != tt.status {
 				t.Errorf("status %d, want %d", answer.Status, tt.status)
@@ -287,18 +290,18 @@ func TestRefusedForms(t *testing.T) {
 
 func TestTheWayBack(t *testing.T) {
 	t.Run("back button after everything is done", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		at := r.begin(t, b, "")
+		b := r.Browser()
+		at := r.Begin(t, b, "")
 		form := stage.Hidden(b.Get(at).Body)
 		form.Set("username", "ann@example.test")
 		form.Set("password", stage.Password)
-		asks := follow(t, b.Post(at, form))
-		if at := follow(t, b.Get(at)); at != asks {
+		asks := stage.Follow(t, b.Post(at, form))
+		if at := stage.Follow(t, b.Get(at)); at != asks {
 			t.Errorf("the login page, when a consent is missing, leads to %q", at)
 		}
-		follow(t, b.Submit(asks, "decision", "allow"))
+		stage.Follow(t, b.Submit(asks, "decision", "allow"))
 		for _, past := range []string{at, asks, strings.Replace(at, "/login", "/login/account", 1)} {
 			answer := b.Get(past)
 			if answer.Status != http.StatusGone || !strings.Contains(answer.Body, `href="/oauth2/authorize?client_id=`) {
@@ -313,24 +316,24 @@ func TestTheWayBack(t *testing.T) {
 		}
 	})
 	t.Run("two tabs: what one did the other finds done", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		first, second := r.begin(t, b, ""), r.begin(t, b, "")
+		b := r.Browser()
+		first, second := r.Begin(t, b, ""), r.Begin(t, b, "")
 		if first == second {
 			t.Fatal("two tabs share a flow")
 		}
-		asks := follow(t, b.Submit(first, "username", "ann@example.test", "password", stage.Password))
-		follow(t, b.Submit(asks, "decision", "allow"))
-		if at := follow(t, b.Get(second)); at != granted {
+		asks := stage.Follow(t, b.Submit(first, "username", "ann@example.test", "password", stage.Password))
+		stage.Follow(t, b.Submit(asks, "decision", "allow"))
+		if at := stage.Follow(t, b.Get(second)); at != stage.Granted {
 			t.Errorf("reloading the other tab leads to %q, want the application", at)
 		}
 	})
 	t.Run("a flow that expired leads back", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
-			b := r.browser()
-			at := r.begin(t, b, "")
+			r := stage.NewPages(t)
+			b := r.Browser()
+			at := r.Begin(t, b, "")
 			time.Sleep(31 * time.Minute)
 			answer := b.Get(at)
 			if answer.Status != http.StatusGone || !strings.Contains(answer.Body, "Back to Shop &amp; Co") {
@@ -339,9 +342,9 @@ func TestTheWayBack(t *testing.T) {
 		})
 	})
 	t.Run("another browser is told", func(t *testing.T) {
-		r := newRig(t)
-		at := r.begin(t, r.browser(), "")
-		for name, b := range map[string]*stage.Browser{"without cookies": r.browser(), "with its own": r.browser()} {
+		r := stage.NewPages(t)
+		at := r.Begin(t, r.Browser(), "")
+		for name, b := range map[string]*stage.Browser{"without cookies": r.Browser(), "with its own": r.Browser()} {
 			if name == "with its own" {
 				b.Get("/start")
 			}
@@ -352,17 +355,17 @@ func TestTheWayBack(t *testing.T) {
 		}
 	})
 	t.Run("an unknown flow says what to do", func(t *testing.T) {
-		answer := newRig(t).browser().Get("/login?flow=" + secret.New(secret.FlowID))
+		answer := stage.NewPages(t).Browser().Get("/login?flow=" + secret.New(secret.FlowID))
 		if answer.Status != http.StatusNotFound || !strings.Contains(answer.Body, "start again") {
 			t.Errorf("status %d, want 404 and what to do", answer.Status)
 		}
 	})
 	t.Run("an application that was disabled meanwhile", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
-			b := r.browser()
-			at := r.begin(t, b, "")
-			row, err := r.Durable.Clients.ByID(ctx, r.client.ID)
+			r := stage.NewPages(t)
+			b := r.Browser()
+			at := r.Begin(t, b, "")
+			row, err := r.Durable.Clients.ByID(ctx, r.App.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -380,24 +383,24 @@ func TestTheWayBack(t *testing.T) {
 
 func TestDependenciesDown(t *testing.T) {
 	t.Run("unsure means no: without counters nobody signs in", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		at := r.begin(t, b, "")
+		b := r.Browser()
+		at := r.Begin(t, b, "")
 		r.Limits.SetDown(true)
 		answer := b.Submit(at, "username", "ann@example.test", "password", stage.Password)
 		if answer.Status != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || b.Cookie(stage.SessionCookie) != "" {
 			t.Errorf("status %d, Retry-After %q", answer.Status, answer.Header.Get("Retry-After"))
 		}
 		r.Limits.SetDown(false)
-		if !page(follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password)), "/consent") {
+		if !stage.IsPage(stage.Follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password)), "/consent") {
 			t.Error("the same tab does not recover")
 		}
 	})
 	t.Run("without flows every page is 503", func(t *testing.T) {
-		r := newRig(t)
-		b := r.browser()
-		at := r.begin(t, b, "")
+		r := stage.NewPages(t)
+		b := r.Browser()
+		at := r.Begin(t, b, "")
 		r.FlowKeep.SetDown(true)
 		for _, path := range []string{at, "/start", strings.Replace(at, "/login", "/consent", 1), strings.Replace(at, "/login", "/register", 1)} {
 			if answer := b.Get(path); answer.Status != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
@@ -408,12 +411,12 @@ func TestDependenciesDown(t *testing.T) {
 }
 
 func TestTheClientIsShownAsWhatItIs(t *testing.T) {
-	r := newRig(t, func(c *client.Client) {
+	r := stage.NewPages(t, func(c *client.Client) {
 		c.Name = `<script>alert(1)</script>"'`
 		c.LogoURI, c.PolicyURI, c.TosURI = "https://app.example.test/logo.png", "https://app.example.test/policy", "https://app.example.test/terms"
 	})
-	b := r.browser()
-	answer := b.Get(r.begin(t, b, ""))
+	b := r.Browser()
+	answer := b.Get(r.Begin(t, b, ""))
 	if strings.Contains(answer.Body, "<script>alert") {
 		t.Error("the client's name is markup")
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -115,4 +117,21 @@ func Hidden(page string) url.Values {
 		form.Set(m[1], html.UnescapeString(m[2]))
 	}
 	return form
+}
+
+// Alike returns what of an answer may not tell people apart: all but the
+// names they typed and what is new in every answer.
+func Alike(a Answer, typed string) string {
+	body := strings.ReplaceAll(a.Body, typed, "NAME")
+	body = regexp.MustCompile(`ptf_[A-Za-z0-9_-]+`).ReplaceAllString(body, "FLOW")
+	body = regexp.MustCompile(`name="form_token" value="[^"]*"`).ReplaceAllString(body, "TOKEN")
+	head := a.Header.Clone()
+	head.Del("X-Request-Id")
+	lines := []string{strconv.Itoa(a.Status), body}
+	for name, values := range head {
+		lines = append(lines, name+": "+strings.Join(values, ","))
+	}
+	// The order of a map is not part of an answer.
+	slices.Sort(lines[2:])
+	return strings.Join(lines, "\n")
 }

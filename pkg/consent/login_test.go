@@ -1,4 +1,4 @@
-package login_test
+package consent_test
 
 import (
 	"net/http"
@@ -13,21 +13,18 @@ import (
 	"github.com/portico-id/portico/pkg/scope"
 )
 
-// The consent page is proven here because it only makes sense on the way that
-// the dispatcher leads.
-
 // toConsent signs in and returns the consent page.
-func (r *rig) toConsent(t *testing.T, b *stage.Browser, query string) string {
+func toConsent(t *testing.T, r *stage.Pages, b *stage.Browser, query string) string {
 	t.Helper()
-	at := follow(t, b.Submit(r.begin(t, b, query), "username", "ann@example.test", "password", stage.Password))
-	if !page(at, "/consent") {
+	at := stage.Follow(t, b.Submit(r.Begin(t, b, query), "username", "ann@example.test", "password", stage.Password))
+	if !stage.IsPage(at, "/consent") {
 		t.Fatalf("after the login: %q, want the consent page", at)
 	}
 	return at
 }
 
 func TestTheConsentPageSaysWhatIsAsked(t *testing.T) {
-	r := newRig(t)
+	r := stage.NewPages(t)
 	r.Person(t, "ann@example.test")
 	if _, err := r.APIs.Create(ctx, scope.API{Audience: "https://orders.example.test", Name: "Orders", Scopes: []scope.Scope{
 		{Name: "orders:read", Description: "See your orders <b>all</b>"},
@@ -35,9 +32,9 @@ func TestTheConsentPageSaysWhatIsAsked(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	b := r.browser()
+	b := r.Browser()
 	claims := url.QueryEscape(`{"userinfo":{"phone_number":null}}`)
-	body := b.Get(r.toConsent(t, b, "scope=openid+email+orders:read+orders:audit&claims="+claims)).Body
+	body := b.Get(toConsent(t, r, b, "scope=openid+email+orders:read+orders:audit&claims="+claims)).Body
 	for what, want := range map[string]string{
 		"security §1.13 the client's name":      "Shop &amp; Co",
 		"security §1.13 the host of the answer": "app.example.test",
@@ -61,50 +58,56 @@ func TestTheConsentPageSaysWhatIsAsked(t *testing.T) {
 
 func TestDecisions(t *testing.T) {
 	tests := map[string]struct {
-		send   func(r *rig, b *stage.Browser, at string) stage.Answer
+		send   func(r *stage.Pages, b *stage.Browser, at string) stage.Answer
 		status int
 		leads  string // where to; "" nowhere
 		kept   bool   // the consent is remembered
 	}{
-		"allow": {func(_ *rig, b *stage.Browser, at string) stage.Answer { return b.Submit(at, "decision", "allow") }, 303, granted, true},
-		"RFC 6749 §4.1.2.1 deny": {func(_ *rig, b *stage.Browser, at string) stage.Answer { return b.Submit(at, "decision", "deny") },
+		"allow": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
+			return b.Submit(at, "decision", "allow")
+		}, 303, stage.Granted, true},
+		"RFC 6749 §4.1.2.1 deny": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
+			return b.Submit(at, "decision", "deny")
+		},
 			303, stage.Redirect + "?error=access_denied&state=st%26te", false},
-		"no decision":       {func(_ *rig, b *stage.Browser, at string) stage.Answer { return b.Submit(at) }, 200, "", false},
-		"another decision":  {func(_ *rig, b *stage.Browser, at string) stage.Answer { return b.Submit(at, "decision", "Allow") }, 200, "", false},
-		"a decision by GET": {func(_ *rig, b *stage.Browser, at string) stage.Answer { return b.Get(at + "&decision=allow") }, 200, "", false},
-		"ASVS 3.5.1 no form token": {func(_ *rig, b *stage.Browser, at string) stage.Answer {
+		"no decision": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer { return b.Submit(at) }, 200, "", false},
+		"another decision": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
+			return b.Submit(at, "decision", "Allow")
+		}, 200, "", false},
+		"a decision by GET": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer { return b.Get(at + "&decision=allow") }, 200, "", false},
+		"ASVS 3.5.1 no form token": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
 			return b.Post(at, url.Values{"decision": {"allow"}})
 		}, 403, "", false},
-		"ASVS 3.5.1 the token of the login form": {func(_ *rig, b *stage.Browser, at string) stage.Answer {
-			other := follow(t, b.Get("/start?prompt=login"))
+		"ASVS 3.5.1 the token of the login form": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
+			other := stage.Follow(t, b.Get("/start?prompt=login"))
 			form := stage.Hidden(b.Get(other).Body)
 			form.Set("decision", "allow")
 			return b.Post(at, form)
 		}, 403, "", false},
-		"ASVS 3.5.1 the token of another flow": {func(r *rig, b *stage.Browser, at string) stage.Answer {
-			form := stage.Hidden(b.Get(follow(t, b.Get("/start"))).Body)
+		"ASVS 3.5.1 the token of another flow": {func(r *stage.Pages, b *stage.Browser, at string) stage.Answer {
+			form := stage.Hidden(b.Get(stage.Follow(t, b.Get("/start"))).Body)
 			form.Set("decision", "allow")
 			return b.Post(at, form)
 		}, 403, "", false},
-		"ASVS 3.5.1 from another website": {func(_ *rig, b *stage.Browser, at string) stage.Answer {
+		"ASVS 3.5.1 from another website": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
 			form := stage.Hidden(b.Get(at).Body)
 			form.Set("decision", "allow")
 			return b.Do("POST", at, form, http.Header{"Origin": {"https://evil.test"}, "Sec-Fetch-Site": {"cross-site"}})
 		}, 403, "", false},
-		"security §1.14 in another browser": {func(r *rig, b *stage.Browser, at string) stage.Answer {
-			form, other := stage.Hidden(b.Get(at).Body), r.browser()
+		"security §1.14 in another browser": {func(r *stage.Pages, b *stage.Browser, at string) stage.Answer {
+			form, other := stage.Hidden(b.Get(at).Body), r.Browser()
 			form.Set("decision", "allow")
 			other.Get("/start")
 			other.SetCookie(stage.SessionCookie, b.Cookie(stage.SessionCookie))
 			return other.Post(at, form)
 		}, 403, "", false},
-		"signed out meanwhile": {func(_ *rig, b *stage.Browser, at string) stage.Answer {
+		"signed out meanwhile": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
 			form := stage.Hidden(b.Get(at).Body)
 			form.Set("decision", "allow")
 			b.SetCookie(stage.SessionCookie, "")
 			return b.Post(at, form)
 		}, 303, "/login", false},
-		"the person was disabled meanwhile": {func(r *rig, b *stage.Browser, at string) stage.Answer {
+		"the person was disabled meanwhile": {func(r *stage.Pages, b *stage.Browser, at string) stage.Answer {
 			form := stage.Hidden(b.Get(at).Body)
 			form.Set("decision", "allow")
 			u, _ := r.Users.ByIdentifier(ctx, "ann@example.test")
@@ -113,16 +116,16 @@ func TestDecisions(t *testing.T) {
 			}
 			return b.Post(at, form)
 		}, 303, "/login", false},
-		"another method": {func(_ *rig, b *stage.Browser, at string) stage.Answer { return b.Do("DELETE", at, nil, nil) }, 405, "", false},
+		"another method": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer { return b.Do("DELETE", at, nil, nil) }, 405, "", false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := stage.NewPages(t)
 			ann := r.Person(t, "ann@example.test")
-			b := r.browser()
-			at := r.toConsent(t, b, "")
+			b := r.Browser()
+			at := toConsent(t, r, b, "")
 			answer := tt.send(r, b, at)
-			if answer.Status != tt.status || answer.Location != tt.leads && !(tt.leads == "/login" && page(answer.Location, "/login")) {
+			if answer.Status != tt.status || answer.Location != tt.leads && !(tt.leads == "/login" && stage.IsPage(answer.Location, "/login")) {
 				t.Errorf("status %d to %q, want %d to %q", answer.Status, answer.Location, tt.status, tt.leads)
 			}
 			given, err := r.Consents.OfUser(ctx, ann.ID)
@@ -160,38 +163,38 @@ func TestWhoIsAsked(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, tt.client...)
+			r := stage.NewPages(t, tt.client...)
 			r.Person(t, "ann@example.test")
-			b := r.browser()
-			at := follow(t, b.Submit(r.begin(t, b, tt.query), "username", "ann@example.test", "password", stage.Password))
-			if page(at, "/consent") != tt.first {
+			b := r.Browser()
+			at := stage.Follow(t, b.Submit(r.Begin(t, b, tt.query), "username", "ann@example.test", "password", stage.Password))
+			if stage.IsPage(at, "/consent") != tt.first {
 				t.Fatalf("the first time: %q, want asked %v", at, tt.first)
 			}
 			if tt.first {
-				follow(t, b.Submit(at, "decision", "allow"))
+				stage.Follow(t, b.Submit(at, "decision", "allow"))
 			}
-			if at := r.begin(t, b, tt.query); page(at, "/consent") != tt.again {
+			if at := r.Begin(t, b, tt.query); stage.IsPage(at, "/consent") != tt.again {
 				t.Errorf("the second time: %q, want asked %v", at, tt.again)
 			}
 		})
 	}
 	t.Run("a new scope asks again", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		r.signIn(t, b, "ann@example.test")
-		if at := r.begin(t, b, "scope=openid+email+profile"); !page(at, "/consent") {
+		b := r.Browser()
+		r.SignIn(t, b, "ann@example.test")
+		if at := r.Begin(t, b, "scope=openid+email+profile"); !stage.IsPage(at, "/consent") {
 			t.Errorf("with a new scope: %q", at)
 		}
-		if at := r.begin(t, b, "scope=openid"); at != granted {
+		if at := r.Begin(t, b, "scope=openid"); at != stage.Granted {
 			t.Errorf("with less: %q", at)
 		}
 	})
 	t.Run("a client that registered itself is marked", func(t *testing.T) {
-		r := newRig(t, func(c *client.Client) { c.Source = client.Dynamic })
+		r := stage.NewPages(t, func(c *client.Client) { c.Source = client.Dynamic })
 		r.Person(t, "ann@example.test")
-		b := r.browser()
-		if body := b.Get(r.toConsent(t, b, "")).Body; !strings.Contains(body, "registered itself") {
+		b := r.Browser()
+		if body := b.Get(toConsent(t, r, b, "")).Body; !strings.Contains(body, "registered itself") {
 			t.Error("the page does not warn")
 		}
 	})

@@ -1,6 +1,7 @@
-package login_test
+package signup_test
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,15 +16,17 @@ import (
 	"github.com/portico-id/portico/pkg/signup"
 )
 
+var ctx = context.Background()
+
 func TestSigningUp(t *testing.T) {
-	r := newRig(t)
-	b := r.browser()
-	at := r.begin(t, b, "prompt=create")
-	if !page(at, "/register") {
+	r := stage.NewPages(t)
+	b := r.Browser()
+	at := r.Begin(t, b, "prompt=create")
+	if !stage.IsPage(at, "/register") {
 		t.Fatalf("Initiating User Registration 1.0 §3 prompt=create leads to %q", at)
 	}
-	at = follow(t, b.Submit(at, "name", " Cleo Example ", "email", "Cleo@example.test", "password", "a long enough password"))
-	if !page(at, "/login") {
+	at = stage.Follow(t, b.Submit(at, "name", " Cleo Example ", "email", "Cleo@example.test", "password", "a long enough password"))
+	if !stage.IsPage(at, "/login") {
 		t.Fatalf("after the form: %q, want the login", at)
 	}
 	if b.Cookie(stage.SessionCookie) != "" {
@@ -32,11 +35,11 @@ func TestSigningUp(t *testing.T) {
 	if body := b.Get(at).Body; !strings.Contains(body, "was not registered before") {
 		t.Error("the login page does not say what became of the form")
 	}
-	at = follow(t, b.Submit(at, "username", "cleo@example.test", "password", "a long enough password"))
-	if !page(at, "/consent") {
+	at = stage.Follow(t, b.Submit(at, "username", "cleo@example.test", "password", "a long enough password"))
+	if !stage.IsPage(at, "/consent") {
 		t.Fatalf("the new account's login leads to %q", at)
 	}
-	if at := follow(t, b.Submit(at, "decision", "allow")); at != granted {
+	if at := stage.Follow(t, b.Submit(at, "decision", "allow")); at != stage.Granted {
 		t.Errorf("then %q", at)
 	}
 	u, err := r.Users.ByIdentifier(ctx, "cleo@example.test")
@@ -53,11 +56,11 @@ func TestSigningUp(t *testing.T) {
 
 func TestSigningUpTellsNobodyWhoIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		ann := r.Person(t, "ann@example.test")
 		sent := func(email string) (string, time.Duration) {
-			b := r.browser()
-			at := r.begin(t, b, "prompt=create")
+			b := r.Browser()
+			at := r.Begin(t, b, "prompt=create")
 			form := stage.Hidden(b.Get(at).Body)
 			form.Set("name", "Somebody")
 			form.Set("email", email)
@@ -65,8 +68,8 @@ func TestSigningUpTellsNobodyWhoIsThere(t *testing.T) {
 			started := time.Now()
 			answer := b.Post(at, form)
 			took := time.Since(started)
-			next := b.Get(follow(t, answer))
-			return alike(answer, email) + alike(next, email), took
+			next := b.Get(stage.Follow(t, answer))
+			return stage.Alike(answer, email) + stage.Alike(next, email), took
 		}
 		free, freeTook := sent("new@example.test")
 		taken, takenTook := sent("ANN@example.test")
@@ -99,7 +102,7 @@ func cut(s string) string {
 }
 
 func TestRefusedSignUps(t *testing.T) {
-	r := newRig(t)
+	r := stage.NewPages(t)
 	good := map[string]string{"name": "Cleo", "email": "cleo@example.test", "password": "a long enough password"}
 	for name, tt := range map[string]struct {
 		field, value, says string
@@ -117,8 +120,8 @@ func TestRefusedSignUps(t *testing.T) {
 		"a password of seven, by bytes": {"password", "пароль1", "at least 8 characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := r.browser()
-			at := r.begin(t, b, "prompt=create")
+			b := r.Browser()
+			at := r.Begin(t, b, "prompt=create")
 			form := stage.Hidden(b.Get(at).Body)
 			for field, value := range good {
 				form.Set(field, value)
@@ -138,15 +141,15 @@ func TestRefusedSignUps(t *testing.T) {
 	}
 	for name, answer := range map[string]stage.Answer{
 		"ASVS 3.5.1 no form token": func() stage.Answer {
-			b := r.browser()
-			at := r.begin(t, b, "prompt=create")
+			b := r.Browser()
+			at := r.Begin(t, b, "prompt=create")
 			form := stage.Hidden("")
 			for field, value := range good {
 				form.Set(field, value)
 			}
 			return b.Post(at, form)
 		}(),
-		"in another browser": r.browser().Get(r.begin(t, r.browser(), "prompt=create")),
+		"in another browser": r.Browser().Get(r.Begin(t, r.Browser(), "prompt=create")),
 	} {
 		if answer.Status != http.StatusForbidden {
 			t.Errorf("%s: status %d, want 403", name, answer.Status)
@@ -159,10 +162,10 @@ func TestRefusedSignUps(t *testing.T) {
 
 func TestSignUpsPerAddressAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		for i := range 101 {
-			b := r.browser()
-			answer := b.Submit(r.begin(t, b, "prompt=create"), "name", "N", "email", strconv.Itoa(i)+"@x.test", "password", "a long enough password")
+			b := r.Browser()
+			answer := b.Submit(r.Begin(t, b, "prompt=create"), "name", "N", "email", strconv.Itoa(i)+"@x.test", "password", "a long enough password")
 			if (answer.Status == http.StatusTooManyRequests) != (i == 100) {
 				t.Fatalf("form %d: status %d", i+1, answer.Status)
 			}
@@ -174,7 +177,7 @@ func TestSignUpsPerAddressAreBounded(t *testing.T) {
 }
 
 func TestWhoMaySignUp(t *testing.T) {
-	r := newRig(t)
+	r := stage.NewPages(t)
 	for mode, want := range map[signup.Mode]int{signup.Closed: 404, "": 404, signup.Invite: 403} {
 		pages := signup.New(signup.Deps{Kit: r.Kit, Opener: r.Opener, Users: r.Users, Passwords: r.Passwords, Limits: r.Limits, Audit: r.Audit, Mode: mode})
 		b := &stage.Browser{Handler: r.Kit.Outer(r.Kit.Pages(pages.Register))}
@@ -185,11 +188,11 @@ func TestWhoMaySignUp(t *testing.T) {
 		}
 	}
 	t.Run("prompt=create is a login where nobody may", func(t *testing.T) {
-		r := newRig(t)
+		r := stage.NewPages(t)
 		r.Opener.Signup = false
-		b := r.browser()
-		at := r.begin(t, b, "prompt=create")
-		if !page(at, "/login") {
+		b := r.Browser()
+		at := r.Begin(t, b, "prompt=create")
+		if !stage.IsPage(at, "/login") {
 			t.Fatalf("leads to %q", at)
 		}
 		if strings.Contains(b.Get(at).Body, "/register") {

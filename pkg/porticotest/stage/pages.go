@@ -1,7 +1,6 @@
-package login_test
+package stage
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,30 +9,29 @@ import (
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/login"
-	"github.com/portico-id/portico/pkg/porticotest/stage"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/signup"
 )
 
-var ctx = context.Background()
-
-// rig is a stage with the step pages served.
-type rig struct {
-	*stage.Stage
-	handler http.Handler
-	client  *client.Client
+// Pages is a stage with the step pages served, for one application.
+type Pages struct {
+	*Stage
+	Handler http.Handler
+	App     *client.Client
 }
 
-func newRig(t *testing.T, change ...func(*client.Client)) *rig {
+// NewPages returns a stage with its pages. change may make the application
+// another than Client makes it.
+func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	t.Helper()
-	s := stage.New(t)
+	s := New(t)
 	next := login.NewDispatcher(s.Kit, s.Flows, s.Opener, s.Finisher)
 	pages := login.New(login.Deps{Kit: s.Kit, Dispatcher: next, Sessions: s.Sessions, Users: s.Users,
 		Passwords: s.Passwords, Limits: s.Limits, Fingerprint: s.Prints, Audit: s.Audit})
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
 	register := signup.New(signup.Deps{Kit: s.Kit, Opener: s.Opener, Next: next, Users: s.Users,
 		Passwords: s.Passwords, Limits: s.Limits, Audit: s.Audit, Mode: signup.Open})
-	r := &rig{Stage: s, client: s.Client(t, change...)}
+	p := &Pages{Stage: s, App: s.Client(t, change...)}
 	mux := http.NewServeMux()
 	mux.Handle("/login", s.Kit.Pages(pages.Login))
 	mux.Handle("/login/account", s.Kit.Pages(pages.Account))
@@ -41,18 +39,18 @@ func newRig(t *testing.T, change ...func(*client.Client)) *rig {
 	mux.Handle("/register", s.Kit.Pages(register.Register))
 	// /start stands for the authorization endpoint: it hands a request over.
 	mux.Handle("/start", s.Kit.OpenPages(func(w http.ResponseWriter, req *http.Request) error {
-		return next.Next(w, req, s.Flows.Begin(s.Kit.Cookies.Browser(w, req), r.asked(req)))
+		return next.Next(w, req, s.Flows.Begin(s.Kit.Cookies.Browser(w, req), p.asked(req)))
 	}))
-	r.handler = s.Kit.Outer(mux)
-	return r
+	p.Handler = s.Kit.Outer(mux)
+	return p
 }
 
 // asked reads the request of /start: prompt, login_hint, hint, max_age.
-func (r *rig) asked(req *http.Request) flow.Request {
+func (p *Pages) asked(req *http.Request) flow.Request {
 	v := req.URL.Query()
 	q := flow.Request{
-		ClientID: r.client.ID, RedirectURI: r.client.RedirectURIs[0], RedirectURISent: true, ResponseType: "code",
-		State: "st&te", Scopes: []string{"openid", "email"}, Audiences: []string{stage.Issuer},
+		ClientID: p.App.ID, RedirectURI: p.App.RedirectURIs[0], RedirectURISent: true, ResponseType: "code",
+		State: "st&te", Scopes: []string{"openid", "email"}, Audiences: []string{Issuer},
 		Prompt: strings.Fields(v.Get("prompt")), LoginHint: v.Get("login_hint"), HintSubject: v.Get("hint"),
 		UILocales: strings.Fields(v.Get("ui_locales")), Claims: v.Get("claims"),
 	}
@@ -66,16 +64,17 @@ func (r *rig) asked(req *http.Request) flow.Request {
 	return q
 }
 
-func (r *rig) browser() *stage.Browser { return &stage.Browser{Handler: r.handler} }
+// Browser returns one without cookies.
+func (p *Pages) Browser() *Browser { return &Browser{Handler: p.Handler} }
 
-// begin starts a flow and returns the page that it leads to.
-func (r *rig) begin(t *testing.T, b *stage.Browser, query string) string {
+// Begin starts a flow and returns the page that it leads to.
+func (p *Pages) Begin(t *testing.T, b *Browser, query string) string {
 	t.Helper()
-	return follow(t, b.Get("/start?"+query))
+	return Follow(t, b.Get("/start?"+query))
 }
 
-// follow returns where an answer leads.
-func follow(t *testing.T, a stage.Answer) string {
+// Follow returns where an answer leads.
+func Follow(t *testing.T, a Answer) string {
 	t.Helper()
 	if a.Status != http.StatusSeeOther {
 		t.Fatalf("status %d, want a redirect; body: %.300s", a.Status, a.Body)
@@ -83,22 +82,23 @@ func follow(t *testing.T, a stage.Answer) string {
 	return a.Location
 }
 
-// signIn signs a browser in and allows the application.
-func (r *rig) signIn(t *testing.T, b *stage.Browser, email string) {
+// SignIn signs a browser in and allows the application.
+func (p *Pages) SignIn(t *testing.T, b *Browser, email string) {
 	t.Helper()
-	at := follow(t, b.Submit(r.begin(t, b, ""), "username", email, "password", stage.Password))
+	at := Follow(t, b.Submit(p.Begin(t, b, ""), "username", email, "password", Password))
 	if strings.HasPrefix(at, "/consent") {
-		at = follow(t, b.Submit(at, "decision", "allow"))
+		at = Follow(t, b.Submit(at, "decision", "allow"))
 	}
-	if at != granted {
+	if at != Granted {
 		t.Fatalf("signing in led to %q", at)
 	}
 }
 
-const granted = stage.Redirect + "?code=granted&state=st%26te"
+// Granted is where the browser ends when the application got its code.
+const Granted = Redirect + "?code=granted&state=st%26te"
 
-// page reports whether a location is the page, with a flow.
-func page(location, path string) bool {
+// IsPage reports whether a location is the step page of the path, with a flow.
+func IsPage(location, path string) bool {
 	id, ok := strings.CutPrefix(location, path+"?flow=")
 	if !ok {
 		return false
