@@ -119,7 +119,9 @@ func (c *configuration) GetResponseModeHandlerExtension(context.Context) fosite.
 
 // JWT bearer is not offered.
 func (c *configuration) GetGrantTypeJWTBearerCanSkipClientAuth(context.Context) bool { return false }
-func (c *configuration) GetGrantTypeJWTBearerIDOptional(context.Context) bool        { return false }
+
+func (c *configuration) GetGrantTypeJWTBearerIDOptional(context.Context) bool { return false }
+
 func (c *configuration) GetGrantTypeJWTBearerIssuedDateOptional(context.Context) bool {
 	return false
 }

@@ -2,7 +2,6 @@ package token_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -328,11 +327,6 @@ func decodeJSON(t testing.TB, segment string) map[string]any {
 		t.Fatal(err)
 	}
 	return out
-}
-
-func s256(v string) string {
-	sum := sha256.Sum256([]byte(v))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // stands fails the test unless introspection says what is wanted.
