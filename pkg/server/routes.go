@@ -59,6 +59,7 @@ func (s *Server) routes(e *endpoints) http.Handler {
 			route{protocol.PathRegister, forBrowsers(protocolEndpoint(e.register.Register))},
 			route{protocol.PathRegister + "/*", forBrowsers(protocolEndpoint(e.register.Configure))})
 	}
+	below = append(below, s.playground(page)...)
 	return s.mount(below, s.besides(document))
 }
 

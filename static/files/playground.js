@@ -76,7 +76,8 @@
       await signature(token, check);
       audience(token, check, [clientId]);
       expiry(token, check);
-      if (nonce) { check("nonce", token.claims.nonce === nonce, token.claims.nonce); }
+      // After a refresh the nonce may be left out (OIDC Core §12.2).
+      if (nonce || token.claims.nonce) { check("nonce", token.claims.nonce === (nonce || have.nonce), token.claims.nonce || ""); }
       if (token.claims.at_hash) {
         check("hash", token.claims.at_hash === await jwt.half(accessToken, token.header.alg), token.claims.at_hash);
       }
@@ -156,6 +157,7 @@
     keep({ verifier: null, state: null });
     if (answer.get("error")) { show.say(where, show.word("callback") + " " + answer.get("error"), true); }
     if (answer.get("error") || !own || !ours) { return; }
+    for (const node of where.querySelectorAll("[data-by-hand]")) { node.hidden = true; } // the curl line is now that of this code
     const got = await exchange(where, post(metadata.token_endpoint, have.client,
       { grant_type: "authorization_code", code: answer.get("code"), redirect_uri: at.redirect, code_verifier: verifier }));
     if (got) { await tokens(where, got[0], nonce); }
@@ -186,7 +188,7 @@
     const got = await exchange(where, post(metadata.token_endpoint, have.client, { grant_type: "refresh_token", refresh_token: spent }));
     if (!got || got[0].status !== 200) { return; }
     keep({ old: spent });
-    await tokens(where, got[0], have.nonce);
+    await tokens(where, got[0]);
   }
 
   async function introspect(event) {
@@ -237,7 +239,6 @@
   function onSubmit(id, act) { step(id).querySelector("form").addEventListener("submit", act); }
 
   async function begin() {
-    for (const node of show.root.querySelectorAll("[data-by-hand]")) { node.hidden = true; }
     for (const button of show.root.querySelectorAll("[data-copy]")) { show.copy(button); }
     if (!jwt.ready) {
       show.say(step("discovery"), show.word("no-crypto"), true);
