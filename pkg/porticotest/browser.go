@@ -154,6 +154,24 @@ func (p *Page) Submit(fields map[string]string, button, value string) *Page {
 	return p.browser.Post(to.String(), values)
 }
 
+// Form returns where the form of the id goes and what the page filled in; no
+// action when the page has no such form.
+func (p *Page) Form(id string) (action string, values url.Values) {
+	values = url.Values{}
+	walk(p.tree(), func(n *html.Node) {
+		if n.Data != "form" || attr(n, "id") != id {
+			return
+		}
+		action = attr(n, "action")
+		walk(n, func(in *html.Node) {
+			if in.Data == "input" && attr(in, "name") != "" {
+				values.Add(attr(in, "name"), attr(in, "value"))
+			}
+		})
+	})
+	return action, values
+}
+
 // form finds the form that has all the fields and the button.
 func (p *Page) form(fields map[string]string, button string) *html.Node {
 	var found *html.Node
