@@ -9,9 +9,11 @@ import "time"
 // window longer than it must.
 const Slots = 16
 
-// Width returns the length of a slot.
+// Width returns the length of a slot, in whole microseconds, rounded up so
+// that the slots are never shorter than the window.
 func Width(rule Rule) time.Duration {
-	return max((rule.Window/Slots).Truncate(time.Microsecond), time.Microsecond)
+	width := (rule.Window + Slots*time.Microsecond - 1) / (Slots * time.Microsecond) * time.Microsecond
+	return max(width, time.Microsecond)
 }
 
 // Counter holds the attempts of one key. The zero value holds none. It is not

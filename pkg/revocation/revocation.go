@@ -64,8 +64,8 @@ type Live interface {
 	Since(ctx context.Context, after Mark) (entries []Entry, head Mark, whole bool, err error)
 	// Append adds entries atomically and returns the new head. Entries that
 	// reach no further than those of the same kind and id are there already
-	// and change nothing. fault.NotFound when the set is absent: the caller
-	// rebuilds from the ledger.
+	// and need change nothing. fault.NotFound when the set is absent: the
+	// caller rebuilds it from the ledger and appends again.
 	Append(ctx context.Context, entries ...Entry) (Mark, error)
 	// Rebuild replaces an absent set by entries. If another instance rebuilt
 	// first, the entries are merged into the set that is there: nothing that

@@ -132,12 +132,20 @@ func up(t time.Time) time.Time {
 	return t.Add(time.Microsecond - 1).Truncate(time.Microsecond).UTC()
 }
 
-// spread adds committed entries to the live set, rebuilding it when it is
-// absent: the ledger holds the entries already.
+// spread adds committed entries to the live set, and when that is absent
+// rebuilds it first, from a ledger that holds them already. They are appended
+// all the same: where several processes keep a set each, the append is what
+// the others notice.
 func (s *Service) spread(ctx context.Context, entries []Entry) error {
 	_, err := s.live.Append(ctx, entries...)
-	if fault.Is(err, fault.NotFound) {
-		return s.sync(ctx)
+	for range 3 {
+		if !fault.Is(err, fault.NotFound) {
+			break
+		}
+		if err := s.sync(ctx); err != nil {
+			return err
+		}
+		_, err = s.live.Append(ctx, entries...)
 	}
 	if err != nil {
 		return err

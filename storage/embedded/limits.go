@@ -30,7 +30,7 @@ const (
 	shards = 32
 	// shardSize is how many counters a shard holds in memory before it drops
 	// those that are in the file as they are.
-	shardSize = 4096
+	shardSize = 2048
 	// behind is how long a change may wait for the file.
 	behind = time.Second
 )

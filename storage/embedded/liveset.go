@@ -23,6 +23,7 @@ type LiveSet struct {
 
 	mu      sync.RWMutex
 	mark    revocation.Mark // empty: absent
+	adopted bool            // the mark was in the file when the set was rebuilt
 	entries map[entryName]revocation.Entry
 	log     []appended // the newest last
 	pruned  time.Time
@@ -111,7 +112,7 @@ func (s *LiveSet) Append(ctx context.Context, entries ...revocation.Entry) (revo
 		return "", err
 	}
 	further := s.further(entries)
-	if len(further) == 0 {
+	if len(further) == 0 && !s.adopted {
 		return head, nil
 	}
 	next, moved := mintMark(), int64(0)
@@ -134,10 +135,12 @@ func (s *LiveSet) Append(ctx context.Context, entries ...revocation.Entry) (revo
 	return next, nil
 }
 
-// Rebuild implements revocation.Live. A mark that the file shows is taken
-// over: it belongs to another process, or to the one before a restart, and a
-// new one would make that process rebuild in turn. What was revoked under it
-// before now is in the ledger, and the caller reads that again after this.
+// Rebuild implements revocation.Live. A mark that the file shows is adopted:
+// it belongs to another process, or to the one before a restart, and a new one
+// would make that process rebuild in turn. What was revoked under it before
+// now is in the ledger, and the caller reads that again after this. But of
+// what we hold then, nobody knows what the others hold: so from there on each
+// append moves the mark, also of entries that we have from the ledger.
 func (s *LiveSet) Rebuild(ctx context.Context, entries []revocation.Entry) (revocation.Mark, error) {
 	s.mu.Lock()
 	_, err := s.head(ctx)
@@ -163,7 +166,7 @@ func (s *LiveSet) Rebuild(ctx context.Context, entries []revocation.Entry) (revo
 	}
 	s.entries = make(map[entryName]revocation.Entry, len(entries))
 	s.apply(s.further(entries))
-	s.mark, s.log = shown, []appended{{mark: shown}}
+	s.mark, s.log, s.adopted = shown, []appended{{mark: shown}}, shown != fresh
 	return shown, nil
 }
 

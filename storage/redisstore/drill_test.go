@@ -341,7 +341,7 @@ func TestAcknowledgedRevocationsOutliveTheServer(t *testing.T) {
 }
 
 func TestFailoverToAReplicaThatLacksTheNewest(t *testing.T) {
-	master, db := throwaway.Redis(t), ledger(t)
+	master, db := throwaway.NewRedis(t, throwaway.RedisOptions{Settings: map[string]string{"repl-diskless-sync-delay": "0"}}), ledger(t)
 	_, port, _ := strings.Cut(master.Addr(), ":")
 	replica := throwaway.NewRedis(t, throwaway.RedisOptions{Settings: map[string]string{"replicaof": "127.0.0.1 " + port}})
 	name := newProxy(t, master.Addr())

@@ -144,7 +144,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func TestSentinelFailover(t *testing.T) {
-	master, db := throwaway.Redis(t), ledger(t)
+	master, db := throwaway.NewRedis(t, throwaway.RedisOptions{Settings: map[string]string{"repl-diskless-sync-delay": "0"}}), ledger(t)
 	_, port, _ := net.SplitHostPort(master.Addr())
 	replica := throwaway.NewRedis(t, throwaway.RedisOptions{Settings: map[string]string{"replicaof": "127.0.0.1 " + port}})
 	watcher := sentinel(t, master)
