@@ -24,14 +24,32 @@
     status.classList.toggle("bad", Boolean(bad));
   }
 
+  // fit lets the keyboard reach a box that scrolls, and only such: every other
+  // stop would be one too many.
+  function fit(box) {
+    if (box.scrollHeight <= box.clientHeight + 1) {
+      box.removeAttribute("tabindex");
+      return;
+    }
+    const title = box.parentNode.querySelector("h3, h4");
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    if (title) { box.setAttribute("aria-label", title.textContent); }
+  }
+
+  function fill(box, text) {
+    box.textContent = text;
+    fit(box);
+  }
+
   function request(step, what) {
     part(step, "exchange").hidden = false;
-    part(step, "request").textContent = what.map(http.asHTTP).join("\n\n");
-    part(step, "curl").textContent = what.map(http.asCurl).join("\n\n");
+    fill(part(step, "request"), what.map(http.asHTTP).join("\n\n"));
+    fill(part(step, "curl"), what.map(http.asCurl).join("\n\n"));
   }
 
   function answer(step, what) {
-    part(step, "answer").textContent = what.map(http.asAnswer).join("\n\n");
+    fill(part(step, "answer"), what.map(http.asAnswer).join("\n\n"));
     const last = what[what.length - 1];
     say(step, word("answered").replace("%", last.status + (last.reason ? " " + last.reason : "")).replace("%", last.ms + " ms"), last.status >= 400);
   }
@@ -95,6 +113,7 @@
       section(word("checks"), list));
     grid.classList.add("three");
     box.append(grid);
+    box.querySelectorAll("pre").forEach(fit);
     await verify(decoded, (name, ok, found) => check(list, name, ok, found));
   }
 
@@ -109,5 +128,5 @@
 
   function clear(step) { part(step, "tokens").replaceChildren(); }
 
-  window.playground.show = { root, word, make, part, say, request, answer, check, token, copy, clear };
+  window.playground.show = { root, word, make, part, say, fill, fit, request, answer, check, token, copy, clear };
 })();

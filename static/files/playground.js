@@ -35,7 +35,7 @@
   async function exchange(where, ...requests) {
     show.clear(where);
     show.request(where, requests);
-    show.part(where, "answer").textContent = "";
+    show.fill(show.part(where, "answer"), "");
     show.say(where, show.word("sending"));
     try {
       const answers = [];
@@ -131,8 +131,8 @@
   function authorization() {
     const url = new URL(have.request);
     show.part(step("code"), "leaving").hidden = false;
-    show.part(step("code"), "authorize").textContent = "GET " + url.pathname + "\n?" +
-      [...url.searchParams].map(([n, v]) => new URLSearchParams([[n, v]]).toString()).join("\n&");
+    show.fill(show.part(step("code"), "authorize"), "GET " + url.pathname + "\n?" +
+      [...url.searchParams].map(([n, v]) => new URLSearchParams([[n, v]]).toString()).join("\n&"));
   }
 
   // comeBack reads the answer in the address, and takes it out of there.
@@ -141,13 +141,13 @@
     const where = step("code");
     if (!location.pathname.endsWith("/callback") || ![...answer].length) { return; }
     history.replaceState(null, "", at.home + "#code");
-    where.scrollIntoView();
     if (!have.verifier || !have.request) {
       show.say(where, show.word("lost"), true);
       return;
     }
     authorization();
     show.part(where, "came").hidden = false;
+    show.part(where, "came").scrollIntoView();
     show.part(where, "callback").textContent = [...answer].map(([n, v]) => n + " = " + v).join("\n");
     const list = show.part(where, "callback-checks");
     const own = answer.get("state") === have.state, ours = answer.get("iss") === metadata.issuer;
@@ -235,6 +235,16 @@
     if (!yes) { show.say(where, show.word("empty")); } else if (status.textContent === show.word("empty")) { show.say(where, ""); }
   }
 
+  // restore brings back what was chosen before the browser left.
+  function restore() {
+    const { elements } = step("code").querySelector("form");
+    if (have.client) { elements.client.value = have.client; }
+    if (have.scope) { elements.scope.value = have.scope; }
+    // The documents are folded: their boxes are measured when they are seen.
+    const more = show.root.querySelector("details");
+    more.addEventListener("toggle", () => more.querySelectorAll("pre").forEach(show.fit));
+  }
+
   function onClick(id, act) { step(id).querySelector("[data-send]").addEventListener("click", act); }
   function onSubmit(id, act) { step(id).querySelector("form").addEventListener("submit", act); }
 
@@ -245,6 +255,7 @@
       return;
     }
     for (const act of show.root.querySelectorAll("[data-act]")) { act.hidden = false; }
+    restore();
     refill();
     onClick("discovery", discover);
     onSubmit("code", leaveToSignIn);
