@@ -19,6 +19,7 @@ type Metrics struct {
 	tokens   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 	dropped  *prometheus.CounterVec
+	sql      *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of Portico; version is the build's.
@@ -41,12 +42,15 @@ func NewMetrics(version string) *Metrics {
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_records_dropped_total", Help: "Audit events and refusals that could not be kept because their buffer was full.",
 		}, []string{"stream"}),
+		sql: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_sql_statements_total", Help: "SQL statements by the operation they belong to.",
+		}, []string{"operation"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "portico_build_info", Help: "Always 1; the label is the version.",
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.dropped, build,
+	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.dropped, m.sql, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -81,3 +85,6 @@ func (m *Metrics) Refused(code string) { m.refused.WithLabelValues(code).Inc() }
 
 // Dropped counts records that found no room.
 func (m *Metrics) Dropped(stream string, n int) { m.dropped.WithLabelValues(stream).Add(float64(n)) }
+
+// Statement counts one SQL statement.
+func (m *Metrics) Statement(operation string) { m.sql.WithLabelValues(operation).Inc() }

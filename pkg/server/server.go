@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
@@ -130,6 +131,9 @@ func (s *Server) openStores(ctx context.Context, o Options) error {
 	}
 	if o.Storage.MaxConnections == 0 && !strings.HasPrefix(s.cfg.DatabaseURL, "sqlite") {
 		o.Storage.MaxConnections = s.cfg.DatabaseMaxConnections
+	}
+	if o.Storage.OnStatement == nil && s.cfg.MetricsListen != "" {
+		o.Storage.OnStatement = func(_ context.Context, op, _ string, _ time.Duration, _ error) { s.metrics.Statement(op) }
 	}
 	if s.durable, err = storage.OpenDurable(ctx, s.cfg.DatabaseURL, o.Storage); err != nil {
 		return err

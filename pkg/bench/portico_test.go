@@ -1,0 +1,134 @@
+package bench
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portico-id/portico/pkg/password"
+)
+
+// BenchmarkLoad measures the hot paths of portico serve on Postgres and Redis
+// and prints each beside its budget.
+func BenchmarkLoad(b *testing.B) {
+	if b.N > 1 {
+		return // one run measures everything; there is nothing to repeat
+	}
+	s := open(b)
+	idle := memory(s.serverPID)
+	bare := s.floorRun(b, "floor: bare handler", "/bare")
+	sign := s.floorRun(b, "floor: handler + ES256", "/sign")
+	hash := hashCost(b)
+	results := []figures{bare, sign}
+	for _, w := range s.works(b, bare.serverMS, sign.serverMS, hash) {
+		results = append(results, s.run(b, w))
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "\n%d connections, %s each; CPU milliseconds per operation\n%s\n", connections, measureFor, header)
+	for _, f := range results {
+		fmt.Fprintln(&out, f)
+	}
+	login := results[len(results)-1]
+	fmt.Fprintf(&out, "\nlogin without its password hash (%.1f ms): %.3f ms (budget 1.2)\n", hash, login.serverMS-hash)
+	cc := results[2]
+	fmt.Fprintf(&out, "client credentials: %.2f x floor (budget 1.3)\n", cc.serverMS/sign.serverMS)
+	fmt.Fprintf(&out, "start to first answer: %s (budget 100 ms on a migrated schema)\n", s.started.Round(time.Millisecond))
+	fmt.Fprintf(&out, "memory: %.0f MB idle (budget 30), %.0f MB after load (budget 80)\n", idle, memory(s.serverPID))
+	_, _ = os.Stdout.WriteString(out.String())
+	b.ReportMetric(cc.serverMS*1e6, "cc-cpu-ns")
+	b.ReportMetric(0, "ns/op")
+}
+
+// hashCost returns the CPU milliseconds of one password hash with the default
+// parameters.
+func hashCost(b *testing.B) float64 {
+	b.Helper()
+	p, err := password.NewService(nil, nil, nil, password.Config{Parallel: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const n = 20
+	before := cpuOf(os.Getpid())
+	for range n {
+		if err := p.VerifyNobody(b.Context(), "some password or other"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return (cpuOf(os.Getpid()) - before).Seconds() * 1000 / n
+}
+
+// works are the operations in the order of performance.md: the last one is
+// the whole login.
+func (s *site) works(b *testing.B, bare, sign, hash float64) []work {
+	b.Helper()
+	c := newClient()
+	people := make([]*person, connections)
+	chains := make([]string, connections)
+	var access string
+	for i := range people {
+		p, err := s.newPerson()
+		if err != nil {
+			b.Fatal(err)
+		}
+		code, err := p.login("openid offline_access")
+		if err != nil {
+			b.Fatal(err)
+		}
+		t, err := p.exchange(code)
+		if err != nil {
+			b.Fatal(err)
+		}
+		people[i], chains[i], access = p, t.Refresh, t.Access
+	}
+	machine := url.Values{"grant_type": {"client_credentials"}}
+	return []work{
+		{name: "client credentials, JWT", server: 1.3 * sign, do: func(int) error {
+			return c.ok(http.MethodPost, s.URL+"/oauth2/token", basic(s.machine), machine)
+		}},
+		{name: "introspection of a JWT", server: 0.085, do: func(int) error {
+			return c.ok(http.MethodPost, s.URL+"/oauth2/introspect", basic(s.web), url.Values{"token": {access}})
+		}},
+		{name: "refresh", server: 0.30, postgres: 0.25, do: func(i int) error {
+			t, err := people[i].refresh(chains[i])
+			chains[i] = t.Refresh
+			return err
+		}},
+		{name: "code exchange (authorize + token)", server: 0, do: func(i int) error {
+			code, err := people[i].again("openid")
+			if err != nil {
+				return err
+			}
+			_, err = people[i].exchange(code)
+			return err
+		}},
+		{name: "userinfo", do: func(int) error {
+			return c.ok(http.MethodGet, s.URL+"/oauth2/userinfo", "Bearer "+access, nil)
+		}},
+		{name: "discovery", server: 1.25 * bare, do: func(int) error {
+			return c.ok(http.MethodGet, s.URL+"/.well-known/openid-configuration", "", nil)
+		}},
+		{name: "JWKS", server: 1.25 * bare, do: func(int) error {
+			return c.ok(http.MethodGet, s.URL+"/oauth2/jwks", "", nil)
+		}},
+		{name: "login: authorize, form, code, token, userinfo", server: 1.2 + hash, postgres: 0.6, do: func(int) error {
+			p, err := s.newPerson()
+			if err != nil {
+				return err
+			}
+			defer p.http.CloseIdleConnections()
+			code, err := p.login("openid profile")
+			if err != nil {
+				return err
+			}
+			t, err := p.exchange(code)
+			if err != nil {
+				return err
+			}
+			return p.ok(http.MethodGet, s.URL+"/oauth2/userinfo", "Bearer "+t.Access, nil)
+		}},
+	}
+}
