@@ -93,6 +93,28 @@ func (s *lateStore) RotateRefreshToken(ctx context.Context, id, signature string
 	return s.MemoryStore.RotateRefreshToken(ctx, id, signature)
 }
 
+// A real store hands out copies; the memory store hands out what it holds.
+func copied(q fosite.Requester, err error) (fosite.Requester, error) {
+	if r, ok := q.(*fosite.Request); ok {
+		c := *r
+		c.Session = r.Session.Clone()
+		return &c, err
+	}
+	return q, err
+}
+
+func (s *lateStore) GetAuthorizeCodeSession(ctx context.Context, code string, session fosite.Session) (fosite.Requester, error) {
+	return copied(s.MemoryStore.GetAuthorizeCodeSession(ctx, code, session))
+}
+
+func (s *lateStore) GetOpenIDConnectSession(ctx context.Context, code string, q fosite.Requester) (fosite.Requester, error) {
+	return copied(s.MemoryStore.GetOpenIDConnectSession(ctx, code, q))
+}
+
+func (s *lateStore) GetRefreshTokenSession(ctx context.Context, signature string, session fosite.Session) (fosite.Requester, error) {
+	return copied(s.MemoryStore.GetRefreshTokenSession(ctx, signature, session))
+}
+
 // lateGrants does the same for the real store.
 type lateGrants struct {
 	grant.Store

@@ -48,6 +48,10 @@ func newStock(t *testing.T, key any, outer func(*storage.MemoryStore) any) *stoc
 		GlobalSecret: []byte(strings.Repeat("g", 32)), IDTokenIssuer: issuer, AccessTokenIssuer: issuer,
 		TokenURL: tokenURL, HashCost: 4, ScopeStrategy: fosite.ExactScopeStrategy, AudienceMatchingStrategy: fosite.ExactAudienceMatchingStrategy,
 	}
+	// Its Config fills these on first use without a lock; two requests at once
+	// would end the test run instead of showing what they are for.
+	s.config.GetSecretsHasher(t.Context())
+	s.config.GetJWKSFetcherStrategy(t.Context())
 	hash, err := (&fosite.BCrypt{Config: s.config}).Hash(t.Context(), []byte(stockSecret))
 	if err != nil {
 		t.Fatal(err)
