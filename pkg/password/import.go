@@ -11,13 +11,14 @@ import (
 // 256 MiB, because whoever types a password makes us do it.
 const (
 	maxMemoryKiB  = 256 << 10
-	maxPasses     = 16
+	maxWorkKiB    = 1 << 20 // memory times passes
+	maxPasses     = 64
 	maxLanes      = 16
-	maxBcryptCost = 15
-	maxPBKDF2     = 5_000_000
-	maxScryptLog  = 17
-	maxScryptR    = 16
-	maxScryptP    = 4
+	maxBcryptCost = 14
+	maxPBKDF2     = 2_000_000
+	maxScryptLog  = 18
+	maxScryptR    = 32
+	maxScryptP    = 16
 )
 
 // CheckImport says whether a hash that another server made can be verified:
@@ -37,11 +38,20 @@ func affordable(phc string) error {
 	parts := strings.Split(phc, "$")
 	switch name := parts[1]; {
 	case strings.HasPrefix(name, "argon2"):
-		return within(params(parts[2]+","+parts[3]), map[string]int{"m": maxMemoryKiB, "t": maxPasses, "p": maxLanes})
+		p := params(parts[2] + "," + parts[3])
+		if err := within(p, map[string]int{"m": maxMemoryKiB, "t": maxPasses, "p": maxLanes}); err != nil {
+			return err
+		}
+		return within(map[string]int{"work": p["m"] * p["t"]}, map[string]int{"work": maxWorkKiB})
 	case strings.HasPrefix(name, "pbkdf2"):
 		return within(map[string]int{"i": number(parts[2])}, map[string]int{"i": maxPBKDF2})
 	case name == "scrypt":
-		return within(params(parts[2]), map[string]int{"ln": maxScryptLog, "r": maxScryptR, "p": maxScryptP})
+		p := params(parts[2])
+		if err := within(p, map[string]int{"ln": maxScryptLog, "r": maxScryptR, "p": maxScryptP}); err != nil {
+			return err
+		}
+		memory := p["r"] << p["ln"] >> 3 // KiB: 128 bytes times N times r (RFC 7914 §2)
+		return within(map[string]int{"m": max(memory, 1), "work": max(memory*p["p"], 1)}, map[string]int{"m": maxMemoryKiB, "work": maxMemoryKiB * 2})
 	case name == "bcrypt-sha256":
 		return within(params(parts[2]), map[string]int{"r": maxBcryptCost})
 	default: // bcrypt: 2, 2a, 2b, 2x, 2y
@@ -58,11 +68,15 @@ func within(got, most map[string]int) error {
 	return nil
 }
 
-// params reads "m=19456,t=2,p=1".
+// params reads "m=19456,t=2,p=1". A name that comes twice has no good value:
+// the library might believe the other one.
 func params(list string) map[string]int {
 	got := map[string]int{}
 	for pair := range strings.SplitSeq(list, ",") {
 		if name, value, ok := strings.Cut(pair, "="); ok {
+			if _, twice := got[name]; twice {
+				value = ""
+			}
 			got[name] = number(value)
 		}
 	}
