@@ -24,7 +24,7 @@ const (
 // Each try is counted before the password is looked at, so that guesses in
 // parallel get no more than guesses one by one, and given back when it was
 // right. The counters are the same for people who exist and who do not.
-func (h *Handler) attempt(ctx context.Context, v *visit.Visit, username, plain string) (*user.User, error) {
+func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, username, plain string) (*user.User, error) {
 	tries := h.brake.begin()
 	if err := tries.address(ctx); err != nil {
 		return nil, h.throttled(ctx, v, err)
@@ -34,7 +34,7 @@ func (h *Handler) attempt(ctx context.Context, v *visit.Visit, username, plain s
 		tries.giveBack(ctx)
 		return nil, err
 	}
-	if err := tries.account(ctx, u, username); err != nil {
+	if err := tries.account(ctx, u, username, d); err != nil {
 		return nil, h.throttled(ctx, v, err)
 	}
 	reason, err := h.verify(ctx, u, plain)

@@ -61,10 +61,15 @@ func (t *tries) address(ctx context.Context) error {
 
 // account counts the attempt for whom it aims at. A person has one counter
 // for all identifiers and spellings; a name that nobody has is counted alike.
-func (t *tries) account(ctx context.Context, u *user.User, typed string) error {
+// A device that the person has used before counts for itself, so that
+// strangers cannot keep them out of it (NIST SP 800-63B §3.2.2).
+func (t *tries) account(ctx context.Context, u *user.User, typed string, d device) error {
 	key := "name:" + t.brake.fp.Of(identifier, user.Normalise(typed))
 	if u != nil {
 		key = "user:" + u.ID
+		if d.knows(u.ID) {
+			key += " device:" + t.brake.fp.Of(identifier, d.browser)
+		}
 	}
 	return t.take(ctx, t.brake.byAccount, key, "OWASP ASVS 6.3.1 failures per account")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/porticotest/stage"
+	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/user"
 )
 
@@ -166,6 +167,58 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 		attempts(t, r, 8, "ann@example.test", "wrong password")
 		if at := r.Begin(t, b, ""); at != stage.Granted {
 			t.Errorf("the signed-in person is sent to %q", at)
+		}
+	})
+	t.Run("NIST SP 800-63B §3.2.2 a known device is not locked out by strangers", func(t *testing.T) {
+		r := stage.NewPages(t)
+		ann := r.Person(t, "ann@example.test")
+		r.Person(t, "ben@example.test")
+		known := r.Browser()
+		r.SignIn(t, known, "ann@example.test")
+		known.SetCookie(stage.SessionCookie, "")
+		for _, answer := range attempts(t, r, 8, "ann@example.test", "wrong password")[5:] {
+			if answer.Status != http.StatusTooManyRequests {
+				t.Fatalf("a stranger after five failures: status %d", answer.Status)
+			}
+		}
+		enter := func(b *stage.Browser, as string) int {
+			return b.Submit(r.Begin(t, b, ""), "username", as, "password", stage.Password).Status
+		}
+		if got := enter(known, "ann@example.test"); got != http.StatusSeeOther {
+			t.Errorf("the person's own device: status %d, want in", got)
+		}
+		stolen := r.Browser()
+		stolen.SetCookie(stage.KnownCookie, known.Cookie(stage.KnownCookie))
+		if got := enter(stolen, "ann@example.test"); got != http.StatusTooManyRequests {
+			t.Errorf("the note beside another browser's cookie: status %d, want braked", got)
+		}
+		forged := r.Browser()
+		forged.SetCookie(stage.KnownCookie, secret.Wrap(secret.KnownDevice, make([]byte, 16)))
+		if got := enter(forged, "ann@example.test"); got != http.StatusTooManyRequests {
+			t.Errorf("a forged note: status %d, want braked", got)
+		}
+		bens := r.Browser()
+		r.SignIn(t, bens, "ben@example.test")
+		bens.SetCookie(stage.SessionCookie, "")
+		if got := enter(bens, "ann@example.test"); got != http.StatusTooManyRequests {
+			t.Errorf("a device that knows somebody else: status %d, want braked", got)
+		}
+		if strings.Contains(known.Cookie(stage.KnownCookie), ann.ID) {
+			t.Error("the note names the person")
+		}
+	})
+	t.Run("a known device has its own five failures, no more", func(t *testing.T) {
+		r := stage.NewPages(t)
+		r.Person(t, "ann@example.test")
+		known := r.Browser()
+		r.SignIn(t, known, "ann@example.test")
+		known.SetCookie(stage.SessionCookie, "")
+		at := r.Begin(t, known, "")
+		for i := range 7 {
+			got := known.Submit(at, "username", "ann@example.test", "password", "wrong password").Status
+			if (got == http.StatusTooManyRequests) != (i >= 5) {
+				t.Errorf("failure %d: status %d", i+1, got)
+			}
 		}
 	})
 	t.Run("counters hold no address", func(t *testing.T) {

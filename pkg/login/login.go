@@ -83,7 +83,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 		return h.Dispatcher.proceed(w, r, v)
 	}
 	entry := entry{username: prefill(v)}
-	if v.Flow.FreshLogin && v.Flow.Request.HintSubject != "" {
+	if v.Flow.FreshLogin && expectsOther(v) {
 		entry.problem = templates.OtherAccount // they signed in, and are somebody else
 	}
 	return h.draw(w, r, http.StatusOK, v, entry)
@@ -100,7 +100,7 @@ type entry struct {
 // named, else who is signed in and has to prove it again.
 func prefill(v *visit.Visit) string {
 	switch {
-	case v.Flow.OtherAccount || v.Flow.FreshLogin:
+	case v.Flow.OtherAccount || v.Flow.FreshLogin || expectsOther(v):
 		return ""
 	case v.Flow.Request.LoginHint != "":
 		return v.Flow.Request.LoginHint
@@ -108,6 +108,12 @@ func prefill(v *visit.Visit) string {
 		return loginOf(v.User)
 	}
 	return ""
+}
+
+// expectsOther reports whether the application asked for somebody else than
+// who is signed in.
+func expectsOther(v *visit.Visit) bool {
+	return v.User != nil && v.Flow.Request.HintSubject != "" && v.Flow.Request.HintSubject != v.User.ID
 }
 
 // loginOf returns what the person would type.
@@ -123,7 +129,7 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *vi
 	page := templates.Login{
 		Form:   templates.Form{Action: at(protocol.PathLogin, id), Token: h.token(w, r, "login", id)},
 		Client: ClientView(v.Client), Username: e.username, Problem: e.problem,
-		Again:         v.User != nil && !v.Flow.OtherAccount && !e.problem.Is(),
+		Again:         v.User != nil && !v.Flow.OtherAccount && !expectsOther(v) && !e.problem.Is(),
 		Registered:    v.Flow.Registered && !e.problem.Is(),
 		OfferRemember: true, Remember: e.remember, OfferCancel: true,
 	}
@@ -169,7 +175,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 			"The person did not sign in.").Under("RFC 6749 §4.1.2.1 the person signs in"))
 	}
 	e := entry{username: form["username"], remember: form["remember"] == "on"}
-	u, err := h.attempt(r.Context(), v, form["username"], form["password"])
+	u, err := h.attempt(r.Context(), v, h.device(r), form["username"], form["password"])
 	switch {
 	case err == nil:
 		return h.welcome(w, r, v.Flow, u, e.remember)
@@ -185,9 +191,17 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 		e.problem = templates.TooMany(wait)
 		w.Header().Set("Retry-After", seconds(wait))
 		return h.draw(w, r, http.StatusTooManyRequests, v, e)
+	case fault.Is(err, fault.Unavailable):
+		h.Kit.Refused(r, err)
+		e.problem = templates.Busy
+		w.Header().Set("Retry-After", seconds(max(fault.As(err).RetryAfter, busyFor)))
+		return h.draw(w, r, http.StatusServiceUnavailable, v, e)
 	}
 	return err
 }
+
+// busyFor is how long a person waits at least when we cannot answer.
+const busyFor = 2 * time.Second
 
 // welcome opens the session and goes on with the flow.
 func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, remember bool) error {
@@ -208,6 +222,7 @@ func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 		life = h.Sessions.Config().Absolute
 	}
 	h.Kit.Cookies.SetSession(w, token, life)
+	h.Kit.Cookies.SetKnown(w, h.device(r).with(u.ID))
 	trail.Set(ctx, "user_id", u.ID)
 	trail.Set(ctx, "sid", s.ID)
 	h.Audit.Record(ctx, audit.Event{Name: audit.LoginSucceeded, Actor: u.ID, UserID: u.ID,

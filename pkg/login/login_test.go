@@ -392,6 +392,9 @@ func TestDependenciesDown(t *testing.T) {
 		if answer.Status != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || b.Cookie(stage.SessionCookie) != "" {
 			t.Errorf("status %d, Retry-After %q", answer.Status, answer.Header.Get("Retry-After"))
 		}
+		if !strings.Contains(answer.Body, "we are busy") || !strings.Contains(answer.Body, `value="ann@example.test"`) || strings.Contains(answer.Body, stage.Password) {
+			t.Error("want the form once more, with the name and without the password")
+		}
 		r.Limits.SetDown(false)
 		if !stage.IsPage(stage.Follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password)), "/consent") {
 			t.Error("the same tab does not recover")

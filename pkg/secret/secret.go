@@ -29,6 +29,7 @@ const (
 	InitialAccess     Kind = "ptiat" // RFC 7591 §3 initial access token
 	SessionCookie     Kind = "pts"   // a signed-in browser
 	BrowserCookie     Kind = "ptb"   // a browser before and besides any session
+	KnownDevice       Kind = "ptd"   // who signed in with a browser before
 	FlowID            Kind = "ptf"   // one interactive request
 	PendingRequest    Kind = "ptq"   // a stored authorization or logout POST
 )

@@ -7,13 +7,14 @@ import (
 	"github.com/portico-id/portico/pkg/secret"
 )
 
-// Cookies are the two cookies of a browser: the one that knows it before and
-// besides any session, and the session. Both are HttpOnly, SameSite=Lax,
-// Path=/ and without Domain; on https they are Secure and carry the __Host-
-// prefix, so that no other host can set them. A broken cookie is none.
+// Cookies are the cookies of a browser: the one that knows it before and
+// besides any session, the session, and who signed in with it before. All are
+// HttpOnly, SameSite=Lax, Path=/ and without Domain; on https they are Secure
+// and carry the __Host- prefix, so that no other host can set them. A broken
+// cookie is none.
 type Cookies struct {
-	secure           bool
-	browser, session string // names
+	secure                  bool
+	browser, session, known string // names
 }
 
 // browserLife is how long a browser is known: it outlives sessions, because a
@@ -21,9 +22,9 @@ type Cookies struct {
 const browserLife = 180 * 24 * time.Hour
 
 func newCookies(secure bool) Cookies {
-	c := Cookies{secure: secure, browser: "portico_browser", session: "portico_session"}
+	c := Cookies{secure: secure, browser: "portico_browser", session: "portico_session", known: "portico_known"}
 	if secure { // __Host- demands Secure and Path=/, so an http issuer goes without
-		c.browser, c.session = "__Host-"+c.browser, "__Host-"+c.session
+		c.browser, c.session, c.known = "__Host-"+c.browser, "__Host-"+c.session, "__Host-"+c.known
 	}
 	return c
 }
@@ -60,6 +61,17 @@ func (c Cookies) SetSession(w http.ResponseWriter, token string, maxAge time.Dur
 
 // ClearSession takes the session from the browser.
 func (c Cookies) ClearSession(w http.ResponseWriter) { c.set(w, c.session, "", -time.Second) }
+
+// Known returns who signed in with the browser before, a secret.KnownDevice,
+// or "". Its shape is proven, nothing else.
+func (c Cookies) Known(r *http.Request) string {
+	return read(r, c.known, secret.KnownDevice)
+}
+
+// SetKnown notes who signed in with the browser.
+func (c Cookies) SetKnown(w http.ResponseWriter, value string) {
+	c.set(w, c.known, value, browserLife)
+}
 
 // set replaces what this answer said of the cookie before.
 func (c Cookies) set(w http.ResponseWriter, name, value string, age time.Duration) {

@@ -106,6 +106,7 @@ func (b *Browser) Cookie(name string) string {
 const (
 	SessionCookie = "__Host-portico_session"
 	BrowserCookie = "__Host-portico_browser"
+	KnownCookie   = "__Host-portico_known"
 )
 
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
