@@ -62,8 +62,10 @@ func newWorld() *world {
 		caller: client.Client{ID: "web", AuthMethod: protocol.AuthSecretBasic},
 		tokens: map[string]oauth.Token{
 			"access": access, "machine": machine, "bound": bound,
-			refresh: {Use: oauth.UseRefresh, TokenType: "Bearer", Subject: "u1", UserID: "u1", ClientID: "web", GrantID: "g1",
-				Scopes: []string{"openid"}, Audiences: []string{orders}, IssuedAt: issued, ExpiresAt: issued.Add(24 * time.Hour)},
+			refresh: {
+				Use: oauth.UseRefresh, TokenType: "Bearer", Subject: "u1", UserID: "u1", ClientID: "web", GrantID: "g1",
+				Scopes: []string{"openid"}, Audiences: []string{orders}, IssuedAt: issued, ExpiresAt: issued.Add(24 * time.Hour),
+			},
 		},
 		servers: map[string]string{"orders-api": orders},
 	}

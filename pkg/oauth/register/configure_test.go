@@ -200,11 +200,13 @@ func TestRefusesUpdates(t *testing.T) {
 		"security §9.2 the same rules, keys":       {minimal, map[string]any{"jwks_uri": "http://a.example"}, "invalid_client_metadata"},
 		"security §9.2 a public client gets no secret": {
 			`{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}`,
-			map[string]any{"token_endpoint_auth_method": "client_secret_basic"}, "invalid_client_metadata",
+			map[string]any{"token_endpoint_auth_method": "client_secret_basic"},
+			"invalid_client_metadata",
 		},
 		"a public client gets no client_credentials": {
 			`{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}`,
-			map[string]any{"token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "client_credentials"}}, "invalid_client_metadata",
+			map[string]any{"token_endpoint_auth_method": "none", "grant_types": []string{"authorization_code", "client_credentials"}},
+			"invalid_client_metadata",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
