@@ -33,9 +33,38 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func sqliteURL(t *testing.T) string {
+// newSQLiteURL addresses a file that is not there yet.
+func newSQLiteURL(t *testing.T) string {
 	return "sqlite://" + filepath.Join(t.TempDir(), "data", "portico.db")
 }
+
+// sqliteURL addresses a database with a schema: a copy of one that was
+// migrated once.
+func sqliteURL(t *testing.T) string {
+	t.Helper()
+	raw, err := migratedFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "portico.db")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite://" + path
+}
+
+var migratedFile = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "portico-model-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	path := filepath.Join(folder, "portico.db")
+	if err := migrate(context.Background(), "sqlite://"+path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path) //nolint:gosec // closed, so the log is in it
+})
 
 // postgresURL addresses a database with a schema.
 func postgresURL(t *testing.T) string { return throwaway.PostgresFrom(t, migrate).URL() }

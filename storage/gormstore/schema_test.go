@@ -17,7 +17,7 @@ import (
 
 // emptyURLs address databases without a schema.
 var emptyURLs = map[string]func(*testing.T) string{
-	"sqlite":   sqliteURL,
+	"sqlite":   newSQLiteURL,
 	"postgres": func(t *testing.T) string { return throwaway.Postgres(t).URL() },
 }
 
@@ -180,7 +180,7 @@ func TestSchemasAgree(t *testing.T) {
 		return out
 	}
 	p := columns(throwaway.Postgres(t).URL(), "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
-	s := columns(sqliteURL(t), "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'")
+	s := columns(newSQLiteURL(t), "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'")
 	if len(p) < 100 || !slices.Equal(p, s) {
 		t.Errorf("the schemas differ:\npostgres %v\nsqlite   %v", p, s)
 	}

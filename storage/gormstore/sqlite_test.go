@@ -100,7 +100,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 // TestSQLiteIsSharedByProcesses opens one new file several times at once, as
 // processes would: each has its own pools.
 func TestSQLiteIsSharedByProcesses(t *testing.T) {
-	address := sqliteURL(t)
+	address := newSQLiteURL(t)
 	var wg sync.WaitGroup
 	for n := range 3 {
 		wg.Go(func() {
@@ -205,7 +205,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 // TestWorksInFakeTime holds because tests of the whole server let its clock
 // jump.
 func TestWorksInFakeTime(t *testing.T) {
-	address := sqliteURL(t)
+	address := newSQLiteURL(t)
 	synctest.Test(t, func(t *testing.T) {
 		d, err := storage.OpenDurable(t.Context(), address, storage.DurableOptions{})
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,9 +61,19 @@ func revokeRace(t *testing.T, open OpenDurable) {
 	s := open(t).Grants
 	must(t, s.Create(t.Context(), newGrant("a")))
 	must(t, s.Redeem(t.Context(), redeeming("a", epoch)))
-	var wg sync.WaitGroup
+	var (
+		wg      sync.WaitGroup
+		revoked atomic.Bool
+	)
 	wg.Go(func() {
-		for n, old := 0, "refresh-a"; ; n++ {
+		for n, old, late := 0, "refresh-a", 0; ; n++ {
+			if revoked.Load() {
+				late++
+			}
+			if late > 10 {
+				t.Error("rotations go on after the revocation was acknowledged")
+				return
+			}
 			next := fmt.Sprint("next-", n)
 			err := s.Rotate(t.Context(), grant.Rotation{GrantID: "a", OldHash: old, NewHash: next, Now: epoch, IdleExpiresAt: epoch.Add(time.Hour)})
 			if fault.Is(err, fault.Conflict) {
@@ -78,6 +89,7 @@ func revokeRace(t *testing.T, open OpenDurable) {
 	if did, err := s.Revoke(t.Context(), "a", "test", epoch); err != nil || !did {
 		t.Errorf("Revoke = %v, %v; want true", did, err)
 	}
+	revoked.Store(true)
 	before, err := s.ByID(t.Context(), "a")
 	must(t, err)
 	wg.Wait()

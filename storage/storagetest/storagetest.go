@@ -39,6 +39,7 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"refusals", Refusals},
 		{"leases", Leases},
 		{"transactions", Transactions},
+		{"dumps", Dumps},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
 	}
