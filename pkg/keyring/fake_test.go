@@ -123,6 +123,28 @@ func (m *memory) reads() int {
 	return m.lists
 }
 
+// stock holds one set of keys for all tests: RSA keys are slow to make.
+var stock = sync.OnceValue(func() []keyring.Key {
+	store := &memory{}
+	seal, err := newSealer()
+	if err != nil {
+		panic(err)
+	}
+	if _, err := keyring.Open(context.Background(), store, seal, keyring.Config{}); err != nil {
+		panic(err)
+	}
+	return store.keys
+})
+
+// stocked returns a store as a first start leaves it, made now.
+func stocked() *memory {
+	m := &memory{keys: slices.Clone(stock())}
+	for i := range m.keys {
+		m.keys[i].CreatedAt, m.keys[i].ActiveAt = time.Now(), time.Now()
+	}
+	return m
+}
+
 var (
 	oldKey = bytes.Repeat([]byte{1}, secret.KeySize)
 	newKey = bytes.Repeat([]byte{2}, secret.KeySize)

@@ -44,7 +44,7 @@ func TestFreshRingSignsWithEveryLine(t *testing.T) {
 }
 
 func TestTokenHeaderHoldsAlgKidTypOnly(t *testing.T) {
-	r := open(t, &memory{}, keyring.Config{})
+	r := open(t, stocked(), keyring.Config{})
 	s, err := r.Signer(keyring.AccessTokens, "ES256")
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestTokenHeaderHoldsAlgKidTypOnly(t *testing.T) {
 }
 
 func TestSignerOfAnUnknownLineIsNotFound(t *testing.T) {
-	r := open(t, &memory{}, keyring.Config{})
+	r := open(t, stocked(), keyring.Config{})
 	for _, alg := range []string{"none", "HS256", "RS256", "", "ES256K"} {
 		if _, err := r.Signer(keyring.AccessTokens, alg); !fault.Is(err, fault.NotFound) {
 			t.Errorf("Signer(access, %q) = %v, want not found", alg, err)
@@ -74,7 +74,7 @@ func TestSignerOfAnUnknownLineIsNotFound(t *testing.T) {
 }
 
 func TestJWKSIsPublicCompleteAndStable(t *testing.T) {
-	store := &memory{}
+	store := stocked()
 	r := open(t, store, keyring.Config{})
 	body, etag, maxAge := r.JWKS()
 	var set struct{ Keys []map[string]any }
@@ -228,7 +228,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestEncryptionKeysRotate(t *testing.T) {
-	store := &memory{}
+	store := stocked()
 	r := open(t, store, keyring.Config{})
 	token, kid := sign(t, r, keyring.AccessTokens, "ES256")
 	first, err := keyring.ServerSecret(t.Context(), store, sealer(t, oldKey), "fingerprint")

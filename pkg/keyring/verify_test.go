@@ -65,7 +65,7 @@ func respell(token string) string {
 }
 
 func TestVerifyRefuses(t *testing.T) {
-	store := &memory{}
+	store := stocked()
 	r := open(t, store, keyring.Config{})
 	good, kid := sign(t, r, keyring.AccessTokens, "ES256")
 	if _, _, err := r.Verify(keyring.AccessTokens, good); err != nil {
@@ -147,7 +147,7 @@ func TestVerifyRefuses(t *testing.T) {
 }
 
 func TestEveryPurposeRefusesTheOthers(t *testing.T) {
-	r := open(t, &memory{}, keyring.Config{})
+	r := open(t, stocked(), keyring.Config{})
 	purposes := []keyring.Purpose{keyring.AccessTokens, keyring.IDTokens, keyring.Answers}
 	for _, made := range purposes {
 		token, _ := sign(t, r, made, "ES256")
@@ -162,7 +162,7 @@ func TestEveryPurposeRefusesTheOthers(t *testing.T) {
 
 func TestUnknownKidsReadTheStoreRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &memory{}
+		store := stocked()
 		r := open(t, store, calm)
 		time.Sleep(time.Minute)
 		stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -183,7 +183,7 @@ func TestUnknownKidsReadTheStoreRarely(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	store := &memory{}
+	store := stocked()
 	seal, _ := newSealer()
 	r, err := keyring.Open(f.Context(), store, seal, keyring.Config{})
 	if err != nil {

@@ -243,31 +243,6 @@ func TestCountersAreWrittenBehindAndReadBack(t *testing.T) {
 	})
 }
 
-func TestManyCountersDoNotPileUpNorForget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, err := storage.OpenShortLived(ctx, storage.Options{EmbeddedPath: filepath.Join(t.TempDir(), "short.db"), Fresh: true})
-		must(t, err)
-		defer func() { must(t, s.Close()) }()
-		now := time.Now()
-		one := limit.Rule{Name: "once", Max: 1, Window: time.Hour}
-		const keys = 80_000 // more than memory holds
-		for i := range keys {
-			if r, err := s.Limits.Take(ctx, one, fmt.Sprint(i), now); err != nil || !r.Allowed {
-				t.Fatalf("first attempt of %d: %+v, %v", i, r, err)
-			}
-			if i%10_000 == 0 {
-				time.Sleep(2 * time.Second)
-			}
-		}
-		time.Sleep(2 * time.Second)
-		for i := 0; i < keys; i += 997 {
-			if r, err := s.Limits.Take(ctx, one, fmt.Sprint(i), now); err != nil || r.Allowed {
-				t.Errorf("second attempt of %d: %+v, %v", i, r, err)
-			}
-		}
-	})
-}
-
 func TestExpiredRowsLeaveTheFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "short.db")

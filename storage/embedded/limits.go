@@ -20,6 +20,7 @@ import (
 type Limits struct {
 	db     *DB
 	shards [shards]shard
+	room   int           // counters in the memory of a shard, see shardRoom
 	dirty  chan struct{} // wakes the flusher
 	quit   chan struct{}
 	ended  chan struct{}
@@ -28,9 +29,9 @@ type Limits struct {
 
 const (
 	shards = 32
-	// shardSize is how many counters a shard holds in memory before it drops
+	// shardRoom is how many counters a shard holds in memory before it drops
 	// those that are in the file as they are.
-	shardSize = 2048
+	shardRoom = 2048
 	// behind is how long a change may wait for the file.
 	behind = time.Second
 )
@@ -51,7 +52,7 @@ type counter struct {
 func (db *DB) Limits() *Limits { return db.limits }
 
 func newLimits(db *DB) *Limits {
-	s := &Limits{db: db, dirty: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{})}
+	s := &Limits{db: db, room: shardRoom, dirty: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{})}
 	for i := range s.shards {
 		s.shards[i].counters = make(map[string]*counter)
 		s.shards[i].changed = make(map[string]*counter)
@@ -89,7 +90,7 @@ func (s *Limits) with(ctx context.Context, rule limit.Rule, key string, now time
 		if c, err = s.load(ctx, id); err != nil {
 			return away(err)
 		}
-		sh.keep(id, c)
+		sh.keep(id, c, s.room)
 	}
 	fn(c)
 	c.expires = now.Add(2 * rule.Window).UnixMicro()
@@ -102,13 +103,13 @@ func (s *Limits) with(ctx context.Context, rule limit.Rule, key string, now time
 }
 
 // keep makes room by dropping counters that the file holds as they are.
-func (sh *shard) keep(id string, c *counter) {
-	if len(sh.counters) >= shardSize && !sh.writing {
+func (sh *shard) keep(id string, c *counter, room int) {
+	if len(sh.counters) >= room && !sh.writing {
 		for had := range sh.counters {
 			if sh.changed[had] == nil {
 				delete(sh.counters, had)
 			}
-			if len(sh.counters) <= shardSize/2 {
+			if len(sh.counters) <= room/2 {
 				break
 			}
 		}
