@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -62,7 +61,7 @@ func sqliteSchema(path string) versions {
 		dialect: goose.DialectSQLite3,
 		files:   "migrations/sqlite",
 		exists:  "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?)",
-		open:    func() (*sql.DB, error) { return sqlitePool(path, false) },
+		open:    func() (*sql.DB, error) { return sqlitePool(path, "_busy_timeout=10000") },
 		lock:    func(ctx context.Context) (func(), error) { return lockFile(ctx, path+".migrating") },
 		options: func() ([]goose.ProviderOption, error) { return nil, nil },
 	}
@@ -207,33 +206,4 @@ func newerSchema(current, newest int64) error {
 	return fault.New(fault.Conflict, "schema_too_new", "The database belongs to a newer Portico.").
 		Because(fmt.Errorf("the schema has version %d and this Portico knows versions up to %d", current, newest)).
 		WithHint("Run the newer Portico that migrated this database, or take its migrations back with 'portico migrate down' of that version.")
-}
-
-// lockFile waits until no other process holds the lock of the name. The lock
-// is an exclusive transaction on an empty SQLite file: the system drops it
-// when its process dies, on every system that SQLite knows.
-func lockFile(ctx context.Context, path string) (release func(), err error) {
-	if err := makeFile(path); err != nil {
-		return nil, err
-	}
-	pool, err := lockPool(path)
-	if err != nil {
-		return nil, err
-	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		tx, err := pool.BeginTx(ctx, nil)
-		if err == nil {
-			return func() { _ = tx.Rollback(); _ = pool.Close() }, nil
-		}
-		if !retryable(err) {
-			return nil, errors.Join(err, pool.Close())
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), pool.Close())
-		}
-	}
 }

@@ -26,7 +26,7 @@ var sqliteSettings = url.Values{
 	"_timezone":    {"UTC"},
 	"_dqs":         {"0"},
 	"_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)",
+		"journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)",
 		"journal_size_limit(67108864)", "trusted_schema(0)",
 	},
 }
@@ -42,7 +42,7 @@ func openSQLite(ctx context.Context, u *url.URL, opts Options) (*DB, error) {
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
-	writer, err := sqliteSide(path, false, 1, opts)
+	writer, err := sqliteSide(path, writerSettings, 1, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func openSQLite(ctx context.Context, u *url.URL, opts Options) (*DB, error) {
 	if err := db.again(ctx, func() error { return writer.sql.PingContext(ctx) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database %s: %w", path, err), writer.close())
 	}
-	reader, err := sqliteSide(path, true, opts.MaxConnections, opts)
+	reader, err := sqliteSide(path, readerSettings, opts.MaxConnections, opts)
 	if err != nil {
 		return nil, errors.Join(err, writer.close())
 	}
@@ -105,8 +105,17 @@ func makeFile(path string) error {
 	return nil
 }
 
-func sqliteSide(path string, readOnly bool, connections int, opts Options) (*side, error) {
-	pool, err := sqlitePool(path, readOnly)
+// A reader refuses to write, so that no write goes round the line of the one
+// writer. Another process may hold the lock: SQLite waits for it in short
+// turns, because it does not hear of the end of a context, and run begins
+// again.
+const (
+	readerSettings = "_busy_timeout=1000&_query_only=1"
+	writerSettings = "_busy_timeout=1000"
+)
+
+func sqliteSide(path, settings string, connections int, opts Options) (*side, error) {
+	pool, err := sqlitePool(path, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -118,14 +127,9 @@ func sqliteSide(path string, readOnly bool, connections int, opts Options) (*sid
 	return s, nil
 }
 
-// sqlitePool opens the file. A reader refuses to write, so that no write goes
-// round the line of the one writer.
-func sqlitePool(path string, readOnly bool) (*sql.DB, error) {
-	settings := sqliteSettings.Encode()
-	if readOnly {
-		settings += "&_query_only=1"
-	}
-	return openFile(path, settings)
+// sqlitePool opens the file with more settings than those of all pools.
+func sqlitePool(path, more string) (*sql.DB, error) {
+	return openFile(path, sqliteSettings.Encode()+"&"+more)
 }
 
 // lockPool opens a file that serves as a lock and stays empty.

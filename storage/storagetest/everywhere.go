@@ -1,0 +1,87 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/consent"
+	"github.com/portico-id/portico/pkg/explain"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/grant"
+	"github.com/portico-id/portico/pkg/revocation"
+	"github.com/portico-id/portico/pkg/scope"
+	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/storage"
+)
+
+// stores are the names of writeEverywhere's marks, one for each store.
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "key", "secret", "revocation", "event", "refusal", "lease"}
+
+func writeEverywhere(ctx context.Context, d *storage.Durable) error {
+	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
+	_, secretErr := d.Keys.Secret(ctx, "mark", []byte("mark"))
+	return errors.Join(
+		d.Clients.Create(ctx, client.Client{ID: "mark"}),
+		d.APIs.Create(ctx, scope.API{Audience: "mark", Scopes: []scope.Scope{{Name: "mark"}}}),
+		d.Users.Create(ctx, user.User{ID: "mark", Email: "mark@example.com"}),
+		d.Passwords.Set(ctx, "mark", "mark", epoch),
+		d.Grants.Create(ctx, grant.Grant{ID: "mark"}),
+		d.Grants.PutToken(ctx, grant.OpaqueToken{Hash: "mark"}),
+		d.Sessions.Create(ctx, session.Session{ID: "mark"}),
+		d.Consents.Allow(ctx, consent.Consent{UserID: "mark", ClientID: "mark"}),
+		d.Keys.Add(ctx, newKey("mark"), time.Time{}), secretErr,
+		d.Revocations.Add(ctx, revocation.Entry{Kind: revocation.Token, ID: "mark", ExpiresAt: epoch.Add(time.Hour)}),
+		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),
+		d.Refusals.Append(ctx, []explain.Refusal{{RequestID: "mark"}}),
+		leaseErr,
+	)
+}
+
+// written returns which marks of writeEverywhere are there.
+func written(t *testing.T, d *storage.Durable) (found []string) {
+	t.Helper()
+	ctx := t.Context()
+	note := func(name string, there bool, err error) {
+		t.Helper()
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			t.Errorf("looking for the %s: %v", name, err)
+		}
+		if there && err == nil {
+			found = append(found, name)
+		}
+	}
+	_, err := d.Clients.ByID(ctx, "mark")
+	note("client", true, err)
+	apis, err := d.APIs.All(ctx)
+	note("api", len(apis) > 0, err)
+	_, err = d.Users.ByIdentifier(ctx, "mark@example.com")
+	note("user", true, err)
+	_, err = d.Passwords.Hash(ctx, "mark")
+	note("password", true, err)
+	_, err = d.Grants.ByID(ctx, "mark")
+	note("grant", true, err)
+	_, err = d.Grants.Token(ctx, "mark")
+	note("token", true, err)
+	_, err = d.Sessions.ByID(ctx, "mark")
+	note("session", true, err)
+	_, err = d.Consents.Get(ctx, "mark", "mark")
+	note("consent", true, err)
+	keys, err := d.Keys.List(ctx)
+	note("key", len(keys) > 0, err)
+	secret, err := d.Keys.Secret(ctx, "mark", []byte("another"))
+	note("secret", string(secret) == "mark", err)
+	entries, err := d.Revocations.Standing(ctx, epoch)
+	note("revocation", len(entries) > 0, err)
+	events, err := d.Audit.Recent(ctx, "", 10)
+	note("event", len(events) > 0, err)
+	_, err = d.Refusals.ByID(ctx, "mark")
+	note("refusal", true, err)
+	free, err := d.Leases.Acquire(ctx, "mark", "another", time.Minute, epoch)
+	note("lease", !free, err)
+	return found
+}
