@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/portico-id/portico/pkg/batch"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/trail"
@@ -48,7 +48,7 @@ func (s *Stream) Record(ctx context.Context, e Event) {
 		e.ID = secret.ID()
 	}
 	if e.At.IsZero() {
-		e.At = time.Now()
+		e.At = clock.Now()
 	}
 	if t := trail.From(ctx); t != nil {
 		e.fill(t)

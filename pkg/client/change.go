@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/revocation"
@@ -36,7 +37,7 @@ func (s *Service) CreateDemo(ctx context.Context, c Client, plain string) (Clien
 }
 
 func (s *Service) create(ctx context.Context, c Client, plain string) (Client, error) {
-	now := time.Now().UTC()
+	now := clock.Now().UTC()
 	if c.ID == "" {
 		c.ID = secret.ID()
 	}
@@ -78,7 +79,7 @@ func (s *Service) Update(ctx context.Context, c Client) (Client, error) {
 	if !usesSecret(c.AuthMethod) {
 		c.Secrets = nil
 	}
-	c.UpdatedAt = time.Now().UTC()
+	c.UpdatedAt = clock.Now().UTC()
 	if err := Validate(c); err != nil {
 		return Client{}, err
 	}
@@ -109,7 +110,7 @@ func (s *Service) Disable(ctx context.Context, id string) error {
 	}
 	// Also when it is disabled: an earlier call may have died before the live
 	// set heard of it.
-	c.Disabled, c.UpdatedAt = true, time.Now().UTC()
+	c.Disabled, c.UpdatedAt = true, clock.Now().UTC()
 	err = s.end(ctx, id, "client_disabled", func(ctx context.Context) error { return s.store.Update(ctx, c) })
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (s *Service) RotateSecret(ctx context.Context, id string, keepOld time.Dura
 		return "", fault.New(fault.Conflict, "no_secret", "This client does not authenticate with a secret.").
 			Compare("token_endpoint_auth_method", protocol.AuthSecretBasic, c.AuthMethod)
 	}
-	now := time.Now().UTC()
+	now := clock.Now().UTC()
 	plain := secret.New(secret.ClientSecret)
 	next := []Secret{{Hash: s.fp.Of(secret.ClientSecret, plain), CreatedAt: now}}
 	if keepOld > 0 && len(c.Secrets) > 0 {
@@ -169,7 +170,7 @@ func (s *Service) end(ctx context.Context, id, reason string, change func(contex
 		return change(ctx)
 	}
 	return s.cfg.Revoker.Revoke(ctx, func(ctx context.Context) ([]revocation.Entry, error) {
-		now := time.Now()
+		now := clock.Now()
 		if s.cfg.Grants != nil {
 			if err := s.cfg.Grants.RevokeOfClient(ctx, id, reason, now); err != nil {
 				return nil, err
@@ -178,8 +179,11 @@ func (s *Service) end(ctx context.Context, id, reason string, change func(contex
 		if err := change(ctx); err != nil {
 			return nil, err
 		}
+		// Another instance may serve the client from memory for a moment more:
+		// what it issues in that time is dead as well.
+		until := now.Add(s.cfg.TTL + time.Second)
 		return []revocation.Entry{{
-			Kind: revocation.Client, ID: id, NotBefore: now, ExpiresAt: now.Add(s.cfg.TokenLife), Reason: reason,
+			Kind: revocation.Client, ID: id, NotBefore: until, ExpiresAt: until.Add(s.cfg.TokenLife), Reason: reason,
 		}}, nil
 	})
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/secret"
 )
 
@@ -20,7 +21,7 @@ func (s *Service) CheckSecret(c *Client, presented string, now time.Time) bool {
 // CheckNobody does the work of CheckSecret for a client that does not exist,
 // so that the time does not tell which ids exist. It is always false.
 func (s *Service) CheckNobody(presented string) bool {
-	_ = s.matches(s.nobody, presented, time.Now())
+	_ = s.matches(s.nobody, presented, clock.Now())
 	return false
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/revocation"
@@ -109,7 +110,7 @@ func (s *Service) Allow(ctx context.Context, u *user.User, c *client.Client, q *
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock.Now()
 	return s.store.Allow(ctx, Consent{UserID: u.ID, ClientID: c.ID, Scopes: scopes, Audiences: q.Audiences,
 		Claims: single, CreatedAt: now, UpdatedAt: now})
 }
@@ -122,7 +123,7 @@ func (s *Service) Withdraw(ctx context.Context, userID, clientID string) error {
 		if err := s.store.Withdraw(ctx, userID, clientID); err != nil {
 			return nil, err
 		}
-		now := time.Now()
+		now := clock.Now()
 		ended, err := s.grants.RevokeOfUser(ctx, userID, clientID, reason, now)
 		if err != nil {
 			return nil, err

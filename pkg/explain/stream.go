@@ -5,9 +5,9 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/portico-id/portico/pkg/batch"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/trail"
 )
@@ -42,7 +42,7 @@ func (s *Stream) Record(ctx context.Context, r Refusal) {
 		s.cfg.Refused(r.Code)
 	}
 	if r.At.IsZero() {
-		r.At = time.Now()
+		r.At = clock.Now()
 	}
 	if t := trail.From(ctx); t != nil {
 		r.fill(t)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/secret"
 )
@@ -24,7 +24,7 @@ func (s *Service) Park(ctx context.Context, params url.Values) (id string, err e
 			Under("RFC 6749 §3.1 the size of a request is bounded")
 	}
 	id = secret.New(secret.PendingRequest)
-	now := time.Now()
+	now := clock.Now()
 	rec := Record{Value: seal(id, []byte(value)), Version: 1, ExpiresAt: now.Add(s.cfg.ParkTTL)}
 	if err := s.store.Put(ctx, s.key(secret.PendingRequest, id), rec, now); err != nil {
 		return "", fmt.Errorf("flow: park: %w", err)
@@ -38,7 +38,7 @@ func (s *Service) Unpark(ctx context.Context, id string) (url.Values, error) {
 	if _, ok := secret.Unwrap(secret.PendingRequest, id); !ok {
 		return nil, unknown("RFC 6749 §3.1 the parked request exists")
 	}
-	rec, err := s.store.Take(ctx, s.key(secret.PendingRequest, id), time.Now())
+	rec, err := s.store.Take(ctx, s.key(secret.PendingRequest, id), clock.Now())
 	if fault.Is(err, fault.NotFound) {
 		return nil, unknown("RFC 6749 §3.1 the parked request exists").Because(err)
 	} else if err != nil {

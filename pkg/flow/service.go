@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/secret"
 )
@@ -46,7 +47,7 @@ func NewService(store Store, fp *secret.Fingerprinter, cfg Config) *Service {
 // Begin makes a flow for the browser that holds the cookie browserToken. It
 // is not saved: a request that needs no page never touches the store.
 func (s *Service) Begin(browserToken string, q Request) *Flow {
-	now := time.Now()
+	now := clock.Now()
 	return &Flow{
 		ID:        secret.New(secret.FlowID),
 		Browser:   s.browser(browserToken),
@@ -72,7 +73,7 @@ func (s *Service) Save(ctx context.Context, f *Flow) error {
 		Version:   next.Version,
 		ExpiresAt: f.ExpiresAt.Add(s.cfg.KeepDone),
 	}
-	if err := s.store.Put(ctx, s.key(secret.FlowID, f.ID), rec, time.Now()); err != nil {
+	if err := s.store.Put(ctx, s.key(secret.FlowID, f.ID), rec, clock.Now()); err != nil {
 		return fmt.Errorf("flow: save: %w", err)
 	}
 	f.Version, f.Saved = next.Version, true
@@ -87,7 +88,7 @@ func (s *Service) Load(ctx context.Context, id, browserToken string) (*Flow, err
 	if _, ok := secret.Unwrap(secret.FlowID, id); !ok {
 		return nil, unknown("RFC 6749 §3.1 the interactive request exists")
 	}
-	rec, err := s.store.Get(ctx, s.key(secret.FlowID, id), time.Now())
+	rec, err := s.store.Get(ctx, s.key(secret.FlowID, id), clock.Now())
 	if fault.Is(err, fault.NotFound) {
 		return nil, unknown("RFC 6749 §3.1 the interactive request exists").Because(err)
 	} else if err != nil {
@@ -105,7 +106,7 @@ func (s *Service) Load(ctx context.Context, id, browserToken string) (*Flow, err
 	if browserToken == "" || !secret.Equal(f.Browser, s.browser(browserToken)) {
 		return nil, foreign()
 	}
-	if !f.DoneAt.IsZero() || !time.Now().Before(f.ExpiresAt) {
+	if !f.DoneAt.IsZero() || !clock.Now().Before(f.ExpiresAt) {
 		return f, over()
 	}
 	return f, nil
@@ -119,7 +120,7 @@ func (s *Service) Done(ctx context.Context, f *Flow) error {
 	if !f.DoneAt.IsZero() {
 		return lost()
 	}
-	f.DoneAt = time.Now()
+	f.DoneAt = clock.Now()
 	if !f.Saved {
 		return nil
 	}

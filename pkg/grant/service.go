@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/secret"
@@ -89,7 +90,7 @@ func (s *Service) Revoke(ctx context.Context, id, reason string) error {
 	}
 	var ended bool
 	err := s.cfg.Revoker.Revoke(ctx, func(ctx context.Context) ([]revocation.Entry, error) {
-		now := time.Now()
+		now := clock.Now()
 		var err error
 		if ended, err = s.store.Revoke(ctx, id, reason, now); err != nil {
 			return nil, err

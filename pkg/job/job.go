@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/portico-id/portico/pkg/clock"
 )
 
 // Task is work that one instance does for all.
@@ -59,7 +61,7 @@ func (r *Runner) loop(ctx context.Context, t Task) {
 // once does the task if this instance has the lease. The lease outlives two
 // rounds: a leader that dies is followed after that.
 func (r *Runner) once(ctx context.Context, t Task) {
-	mine, err := r.leases.Acquire(ctx, t.Name, r.holder, 2*t.Every+time.Minute, time.Now())
+	mine, err := r.leases.Acquire(ctx, t.Name, r.holder, 2*t.Every+time.Minute, clock.Now())
 	if err != nil || !mine {
 		if err != nil && ctx.Err() == nil {
 			r.log.Warn("a lease cannot be asked for", "task", t.Name, "error", err)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -69,7 +70,7 @@ func (r *Ring) seal(private jose.JSONWebKey, p Purpose, predecessor string, crea
 // keys takes most of a first start, so they are made side by side. Callers
 // hold mu.
 func (r *Ring) fill(ctx context.Context) error {
-	now, s := time.Now(), r.state.Load()
+	now, s := clock.Now(), r.state.Load()
 	var missing []line
 	for _, l := range lines {
 		if !s.lines[l].usable(now) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/secret"
 )
@@ -103,7 +104,7 @@ func Open(ctx context.Context, store Store, sealer *secret.Sealer, cfg Config) (
 // the default one first.
 func (r *Ring) Algs(p Purpose) []string {
 	var algs []string
-	now, s := time.Now(), r.state.Load()
+	now, s := clock.Now(), r.state.Load()
 	for _, l := range lines {
 		if l.purpose == p && s.lines[l].signer(now) != nil {
 			algs = append(algs, l.alg)
@@ -117,7 +118,7 @@ func (r *Ring) Algs(p Purpose) []string {
 // not be read for so long that a successor may sign already: verifiers might
 // have dropped what this instance still holds for current.
 func (r *Ring) Signer(p Purpose, alg string) (*Signer, error) {
-	now, s := time.Now(), r.state.Load()
+	now, s := clock.Now(), r.state.Load()
 	if r.behind(now, s) {
 		return nil, fault.New(fault.Unavailable, "temporarily_unavailable", "Signing keys cannot be read at the moment.")
 	}

@@ -1,6 +1,10 @@
 package keyring
 
-import "time"
+import (
+	"time"
+
+	"github.com/portico-id/portico/pkg/clock"
+)
 
 // State is what a key does at the moment.
 type State string
@@ -29,7 +33,7 @@ type Info struct {
 // List describes every stored key: by line, oldest first.
 func (r *Ring) List() []Info {
 	var all []Info
-	now, s := time.Now(), r.state.Load()
+	now, s := clock.Now(), r.state.Load()
 	for _, l := range lines {
 		c := s.lines[l]
 		signs := c.signer(now)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/secret"
 )
@@ -57,7 +58,7 @@ func (r *Ring) reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read signing keys: %w", err)
 	}
-	now, old := time.Now().Round(0), r.state.Load()
+	now, old := clock.Now().Round(0), r.state.Load()
 	next := &snapshot{keys: make(map[string]*key, len(rows)), lines: make(map[line]chain, len(lines)), loaded: now}
 	byLine := make(map[line][]*key, len(lines))
 	var broken []error

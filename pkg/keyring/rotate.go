@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -23,7 +24,7 @@ func (r *Ring) Rotate(ctx context.Context, p Purpose, alg string, now bool) erro
 		return err
 	}
 	last := r.state.Load().lines[l].last()
-	at := time.Now()
+	at := clock.Now()
 	switch {
 	case last == nil:
 		return fault.New(fault.NotFound, "not_found", "There is no signing key for this purpose and algorithm.").
@@ -57,7 +58,7 @@ func (r *Ring) succeed(ctx context.Context, l line, last *key, now, active time.
 func (r *Ring) Revoke(ctx context.Context, kid string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.store.Revoke(ctx, kid, stored(time.Now())); err != nil {
+	if err := r.store.Revoke(ctx, kid, stored(clock.Now())); err != nil {
 		return fmt.Errorf("revoke signing key: %w", err)
 	}
 	if err := r.reload(ctx); err != nil {
@@ -97,7 +98,7 @@ func (r *Ring) turn(ctx context.Context) error {
 	if err := r.fill(ctx); err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock.Now()
 	for _, l := range lines {
 		c := r.state.Load().lines[l]
 		if !c.due(now, r.cfg) {
@@ -114,5 +115,5 @@ func (r *Ring) turn(ctx context.Context) error {
 // DeleteExpired removes keys that left the JWK Set more than KeepRetired ago,
 // and returns how many.
 func (r *Ring) DeleteExpired(ctx context.Context) (int, error) {
-	return r.store.DeleteExpired(ctx, stored(time.Now().Add(-r.cfg.KeepRetired)))
+	return r.store.DeleteExpired(ctx, stored(clock.Now().Add(-r.cfg.KeepRetired)))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -60,7 +61,7 @@ func (r *Ring) verify(p Purpose, token string, accept func(*key, time.Time) bool
 		return nil, Header{}, refuse("RFC 8725 §3.12 the key signs tokens of this kind").Compare("purpose", string(p), string(k.row.Purpose))
 	case k.row.Alg != h.Alg:
 		return nil, Header{}, refuse("RFC 8725 §3.1 alg is the algorithm of the key").Compare("alg", k.row.Alg, h.Alg)
-	case !accept(k, time.Now()):
+	case !accept(k, clock.Now()):
 		return nil, Header{}, refuse("RFC 7517 §5 the key is still published").Compare("kid", "", h.KeyID)
 	}
 	payload, err := jws.Verify(k.public)

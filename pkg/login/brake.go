@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/secret"
@@ -75,7 +76,7 @@ func (t *tries) account(ctx context.Context, u *user.User, typed string, d devic
 }
 
 func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) error {
-	got, err := t.brake.limits.Take(ctx, rule, key, time.Now())
+	got, err := t.brake.limits.Take(ctx, rule, key, clock.Now())
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) e
 func (t *tries) giveBack(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	for _, one := range t.taken {
-		if err := t.brake.limits.Give(ctx, one.rule, one.key, time.Now()); err != nil {
+		if err := t.brake.limits.Give(ctx, one.rule, one.key, clock.Now()); err != nil {
 			trail.Set(ctx, "limit_give", "failed")
 		}
 	}

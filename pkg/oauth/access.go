@@ -13,7 +13,6 @@ import (
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/scope"
-	"github.com/portico-id/portico/pkg/secret"
 )
 
 // accessAlg signs access tokens: small, fast, and known to every library.
@@ -37,7 +36,7 @@ func (accessStrategy) ValidateAccessToken(context.Context, fosite.Requester, str
 // GenerateAccessToken builds fresh claims and signs them.
 func (s accessStrategy) GenerateAccessToken(ctx context.Context, _ fosite.Requester) (token, signature string, err error) {
 	r := runFrom(ctx)
-	jti := secret.ID()
+	jti := newJTI(r.now)
 	r.expires = r.now.Truncate(time.Second).Add(r.party.life)
 	claims := r.accessClaims(jti)
 	if r.resolved.Format == scope.Opaque {

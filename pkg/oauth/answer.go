@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/trail"
@@ -42,7 +43,7 @@ func (p *Provider) Token(ctx context.Context, _ *http.Request, c *client.Client,
 	if err := CheckGrantType(form); err != nil {
 		return nil, err
 	}
-	r := &run{p: p, now: time.Now(), client: c, party: &party{c: c}, grantType: form.Get(protocol.GrantType)}
+	r := &run{p: p, now: clock.Now(), client: c, party: &party{c: c}, grantType: form.Get(protocol.GrantType)}
 	trail.Set(ctx, "grant_type", r.grantType)
 	if !c.MayUse(r.grantType) {
 		return nil, fault.New(fault.Invalid, protocol.ErrUnauthorizedClient, "The client may not use this grant type.").

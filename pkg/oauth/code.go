@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/grant"
@@ -39,7 +40,7 @@ func (p *Provider) IssueCode(ctx context.Context, c *client.Client, q *flow.Requ
 	if err := mayIssue(c, q, who); err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := clock.Now()
 	r := &run{
 		p: p, now: now, client: c, request: q, scopes: q.Scopes, audiences: q.Audiences,
 		party: &party{c: c, redirect: q.RedirectURI, scopes: q.Scopes},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -100,7 +101,7 @@ func (e *Edge) note(r *http.Request, f *fault.Error, status int) {
 	}
 	t := trail.From(ctx)
 	refusal := explain.Refusal{
-		RequestID: trail.ID(ctx), At: time.Now().UTC(), Method: r.Method, Path: r.URL.Path, Status: status,
+		RequestID: trail.ID(ctx), At: clock.Now().UTC(), Method: r.Method, Path: r.URL.Path, Status: status,
 		Code: f.Code, Say: f.Say, Rule: f.Rule, Compared: f.Compared, Hint: f.Hint,
 		ClientID: t.Get("client_id"), UserID: t.Get("user_id"),
 	}

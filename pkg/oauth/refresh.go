@@ -38,7 +38,9 @@ func (p *Provider) refresh(ctx context.Context, r *run, form url.Values) (*Token
 		if err != nil {
 			return nil, err
 		}
-		again.issued(ctx)
+		if again.answer != nil { // a retry was counted when it came first
+			again.issued(ctx)
+		}
 		return answer, nil
 	}
 	return nil, badRefresh("RFC 6749 §10.4 the refresh token is the live one").

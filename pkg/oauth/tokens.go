@@ -9,6 +9,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
@@ -72,7 +73,7 @@ func (t *Tokens) Inspect(ctx context.Context, token string) (*Token, error) {
 	if token == "" || len(token) > maxToken {
 		return nil, badToken("RFC 6750 §3.1 the token has the size of a token")
 	}
-	now := time.Now()
+	now := clock.Now()
 	var found *Token
 	var err error
 	if strings.HasPrefix(token, string(secret.OpaqueAccessToken)+"_") {
@@ -127,7 +128,7 @@ func (t *Tokens) signed(token string) (*Token, error) {
 		return nil, err
 	}
 	v := &verified{token: *k, kid: header.KeyID}
-	if time.Now().Before(k.ExpiresAt) {
+	if clock.Now().Before(k.ExpiresAt) {
 		t.seen.Set(digest, v)
 	}
 	return v.copy(), nil
@@ -205,7 +206,7 @@ func (t *Tokens) read(payload []byte) (*Token, error) {
 	k := &Token{
 		Use: UseAccess, TokenType: tokenType, Subject: w.Subject, ClientID: w.ClientID, GrantID: w.Grant,
 		SessionID: w.Session, JTI: w.JTI, Scopes: words(w.Scope), Audiences: w.Audience,
-		IssuedAt: time.Unix(w.IssuedAt, 0), ExpiresAt: time.Unix(w.Expires, 0),
+		IssuedAt: issuedAt(w.IssuedAt, w.JTI), ExpiresAt: time.Unix(w.Expires, 0),
 		ACR: w.ACR, JKT: w.Confirm.JKT, Claims: payload,
 	}
 	if w.AuthTime > 0 {

@@ -2,8 +2,8 @@ package oauth
 
 import (
 	"context"
-	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/revocation"
@@ -24,7 +24,7 @@ func (t *Tokens) InspectRefresh(ctx context.Context, token string) (*Token, erro
 	case err != nil:
 		return nil, err
 	}
-	now := time.Now()
+	now := clock.Now()
 	switch state := grant.Judge(&s.Grant, presented, now, 0); {
 	case state != grant.Current:
 		return nil, badToken("RFC 7662 §2.2 the refresh token is the live one of its grant")

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -44,8 +45,9 @@ type Service struct {
 	tx     Transactor
 	cfg    Config
 
-	set  local
-	kick chan struct{} // wakes Run before its time
+	set   local
+	heads heads
+	kick  chan struct{} // wakes Run before its time
 
 	mu      sync.Mutex
 	waiting *flight       // the catch-up that has not begun; guarded by mu
@@ -61,7 +63,7 @@ func New(ledger Ledger, live Live, tx Transactor, cfg Config) *Service {
 	if cfg.Patience <= 0 {
 		cfg.Patience = 5 * time.Second
 	}
-	return &Service{ledger: ledger, live: live, tx: tx, cfg: cfg, kick: make(chan struct{}, 1), flying: make(chan struct{}, 1)}
+	return &Service{ledger: ledger, live: live, tx: tx, cfg: cfg, heads: heads{live: live}, kick: make(chan struct{}, 1), flying: make(chan struct{}, 1)}
 }
 
 // Revoke runs cause and adds the entries it returns to the ledger, in one SQL
@@ -92,13 +94,19 @@ func (s *Service) Revoke(ctx context.Context, cause func(ctx context.Context) ([
 	}
 	// The cause is committed. A client that hangs up now must not keep the
 	// others from hearing of it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Patience)
+	ctx, cancel := s.patience(ctx)
 	defer cancel()
 	if err := s.spread(ctx, entries); err != nil {
 		s.wake()
 		return unavailable(fmt.Errorf("spread a revocation that is committed: %w", err))
 	}
 	return nil
+}
+
+// patience returns a context for work that many callers wait for, or that must
+// go on when its caller hangs up.
+func (s *Service) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Patience)
 }
 
 // settle refuses entries that would revoke nothing, or everything unnamed, and
@@ -173,7 +181,7 @@ type Facts struct {
 // when the live set is absent it is rebuilt from the ledger first. When any
 // of that cannot be done the answer is fault.Unavailable, never "no".
 func (s *Service) Check(ctx context.Context, f Facts) (revoked bool, why *Entry, err error) {
-	head, err := s.live.Head(ctx)
+	head, err := s.heads.read(ctx, s.patience)
 	switch {
 	case err == nil:
 		if why, ok := s.set.lookup(head, f); ok {
@@ -237,7 +245,7 @@ func (s *Service) reconcile(ctx context.Context) error {
 	if err := s.Ready(ctx); err != nil {
 		return err
 	}
-	standing, err := s.ledger.Standing(ctx, time.Now())
+	standing, err := s.ledger.Standing(ctx, clock.Now())
 	if err != nil {
 		return fmt.Errorf("read the revocation ledger: %w", err)
 	}
@@ -247,14 +255,14 @@ func (s *Service) reconcile(ctx context.Context) error {
 			return fmt.Errorf("push missing revocations: %w", err)
 		}
 	}
-	s.set.prune(time.Now().Add(-slack))
+	s.set.prune(clock.Now().Add(-slack))
 	return nil
 }
 
 // DeleteExpired removes at most limit entries from the ledger that expired
 // longer ago than a clock is ever wrong, and returns how many.
 func (s *Service) DeleteExpired(ctx context.Context, limit int) (int, error) {
-	return s.ledger.DeleteExpired(ctx, time.Now().Add(-slack), limit)
+	return s.ledger.DeleteExpired(ctx, clock.Now().Add(-slack), limit)
 }
 
 func (s *Service) wake() {

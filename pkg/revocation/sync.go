@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -25,7 +25,7 @@ func (s *Service) sync(ctx context.Context) error {
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		s.waiting = f
-		go s.fly(context.WithoutCancel(ctx), f)
+		go s.fly(ctx, f)
 	}
 	s.mu.Unlock()
 	select {
@@ -44,7 +44,7 @@ func (s *Service) fly(ctx context.Context, f *flight) {
 	s.mu.Lock()
 	s.waiting = nil
 	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
+	ctx, cancel := s.patience(ctx)
 	defer cancel()
 	f.err = s.catchUp(ctx)
 	close(f.done)
@@ -77,7 +77,7 @@ func (s *Service) renew(ctx context.Context) error {
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return err
 		}
-		standing, ledgerErr := s.ledger.Standing(ctx, time.Now())
+		standing, ledgerErr := s.ledger.Standing(ctx, clock.Now())
 		if ledgerErr != nil {
 			return fmt.Errorf("read the revocation ledger: %w", ledgerErr)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 )
 
 // Config holds what a Service needs.
@@ -56,7 +57,7 @@ func (s *Service) Create(ctx context.Context, a API) (API, error) {
 		return API{}, err
 	}
 	if a.CreatedAt.IsZero() {
-		a.CreatedAt = time.Now()
+		a.CreatedAt = clock.Now()
 	}
 	if err := s.store.Create(ctx, a); err != nil {
 		return API{}, fmt.Errorf("create API: %w", err)

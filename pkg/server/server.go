@@ -17,6 +17,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/config"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
@@ -131,6 +132,9 @@ func (s *Server) openStores(ctx context.Context, o Options) error {
 	}
 	if o.Storage.MaxConnections == 0 && !strings.HasPrefix(s.cfg.DatabaseURL, "sqlite") {
 		o.Storage.MaxConnections = s.cfg.DatabaseMaxConnections
+	}
+	if o.Storage.Now == nil {
+		o.Storage.Now = clock.Now
 	}
 	if o.Storage.OnStatement == nil && s.cfg.MetricsListen != "" {
 		o.Storage.OnStatement = func(_ context.Context, op, _ string, _ time.Duration, _ error) { s.metrics.Statement(op) }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/job"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -31,17 +32,17 @@ func (s *Server) sweep() job.Task {
 	d := s.durable
 	return job.Sweep(time.Minute, s.log,
 		job.Expiry{What: "grants", Delete: func(ctx context.Context, n int) (int, error) {
-			return d.Grants.DeleteExpired(ctx, time.Now(), n)
+			return d.Grants.DeleteExpired(ctx, clock.Now(), n)
 		}},
 		job.Expiry{What: "sessions", Delete: func(ctx context.Context, n int) (int, error) {
-			return d.Sessions.DeleteExpired(ctx, time.Now().Add(-maxTokenTTL), n)
+			return d.Sessions.DeleteExpired(ctx, clock.Now().Add(-maxTokenTTL), n)
 		}},
 		job.Expiry{What: "revocations", Delete: s.Revocations.DeleteExpired},
 		job.Expiry{What: "refusals", Delete: func(ctx context.Context, n int) (int, error) {
-			return d.Refusals.DeleteBefore(ctx, time.Now().Add(-s.cfg.RefusalsKeep), n)
+			return d.Refusals.DeleteBefore(ctx, clock.Now().Add(-s.cfg.RefusalsKeep), n)
 		}},
 		job.Expiry{What: "audit events", Delete: func(ctx context.Context, n int) (int, error) {
-			return d.Audit.DeleteBefore(ctx, time.Now().Add(-s.cfg.AuditKeep), n)
+			return d.Audit.DeleteBefore(ctx, clock.Now().Add(-s.cfg.AuditKeep), n)
 		}},
 		job.Expiry{What: "signing keys", Delete: func(ctx context.Context, _ int) (int, error) {
 			return s.Keys.DeleteExpired(ctx)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/revocation"
 )
@@ -25,7 +26,7 @@ func (s *Service) End(ctx context.Context, id, reason string) error {
 		} else if err != nil {
 			return nil, err
 		}
-		now := time.Now()
+		now := clock.Now()
 		if _, err := s.store.End(ctx, id, reason, now); err != nil {
 			return nil, err
 		}
@@ -62,7 +63,7 @@ func (s *Service) EndOfUser(ctx context.Context, userID, except, reason string, 
 				return nil, err
 			}
 		}
-		now := time.Now()
+		now := clock.Now()
 		var err error
 		if ended, err = s.store.EndOfUser(ctx, userID, except, reason, now); err != nil {
 			return nil, err

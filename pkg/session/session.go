@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/secret"
@@ -108,7 +109,7 @@ func (s *Service) Start(ctx context.Context, in Start) (token string, started *S
 }
 
 func (s *Service) create(ctx context.Context, in Start) (string, *Session, error) {
-	now := time.Now()
+	now := clock.Now()
 	token := secret.New(secret.SessionCookie)
 	started := &Session{
 		ID: secret.ID(), Hash: s.fp.Of(secret.SessionCookie, token),
@@ -139,7 +140,7 @@ func (s *Service) FromToken(ctx context.Context, token string) (*Session, error)
 	if err != nil || found == nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := clock.Now()
 	if now.Sub(found.LastSeenAt) < touchEvery {
 		return found, nil
 	}
@@ -163,7 +164,7 @@ func (s *Service) lookup(ctx context.Context, token string) (*Session, error) {
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case !found.Live(time.Now()):
+	case !found.Live(clock.Now()):
 		return nil, nil
 	}
 	return &found, nil
@@ -180,14 +181,14 @@ func (s *Service) Get(ctx context.Context, id string) (*Session, error) {
 
 // OfUser returns the live sessions of a person, newest first.
 func (s *Service) OfUser(ctx context.Context, userID string) ([]Session, error) {
-	return s.store.OfUser(ctx, userID, time.Now())
+	return s.store.OfUser(ctx, userID, clock.Now())
 }
 
 // Renew notes that the person proved again who they are, updates open, and
 // returns a new cookie value; the old one is dead at once. The absolute limit
 // stays. fault.Conflict when the session has ended.
 func (s *Service) Renew(ctx context.Context, open *Session, acr string, amr []string) (token string, err error) {
-	now := time.Now()
+	now := clock.Now()
 	token = secret.New(secret.SessionCookie)
 	hash := s.fp.Of(secret.SessionCookie, token)
 	if err := s.store.Renew(ctx, open.ID, hash, now, acr, amr); err != nil {

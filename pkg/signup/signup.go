@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
@@ -227,7 +228,7 @@ func (h *Handler) brake(ctx context.Context) error {
 	if t := trail.From(ctx); t != nil {
 		from = t.Remote
 	}
-	got, err := h.Limits.Take(ctx, h.rule, limit.AddressKey(from), time.Now())
+	got, err := h.Limits.Take(ctx, h.rule, limit.AddressKey(from), clock.Now())
 	if err != nil {
 		return err
 	}

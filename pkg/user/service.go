@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/paging"
 	"github.com/portico-id/portico/pkg/secret"
@@ -44,7 +45,7 @@ func (s *Service) Create(ctx context.Context, u User, also func(ctx context.Cont
 		return nil, err
 	}
 	u.ID = secret.ID()
-	u.CreatedAt = time.Now().UTC().Truncate(time.Microsecond) // what every engine keeps
+	u.CreatedAt = clock.Now().UTC().Truncate(time.Microsecond) // what every engine keeps
 	u.UpdatedAt = u.CreatedAt
 	err := s.tx.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.Create(ctx, u); err != nil || also == nil {
@@ -92,7 +93,7 @@ func (s *Service) Update(ctx context.Context, u User) (*User, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.Disabled, u.Demo, u.CreatedAt, u.UpdatedAt = old.Disabled, old.Demo, old.CreatedAt, time.Now()
+	u.Disabled, u.Demo, u.CreatedAt, u.UpdatedAt = old.Disabled, old.Demo, old.CreatedAt, clock.Now()
 	if err := s.store.Update(ctx, u); err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func (s *Service) setDisabled(ctx context.Context, id string, disabled bool) err
 	if err != nil {
 		return err
 	}
-	u.Disabled, u.UpdatedAt = disabled, time.Now()
+	u.Disabled, u.UpdatedAt = disabled, clock.Now()
 	return s.store.Update(ctx, u)
 }
 

@@ -24,6 +24,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -89,7 +90,7 @@ func (db *DB) open(ctx context.Context, path string, opts Options) (err error) {
 	if _, err = db.writer.ExecContext(ctx, schema); err != nil {
 		return err
 	}
-	first := time.Now().UnixMicro()
+	first := clock.Now().UnixMicro()
 	if opts.Fresh {
 		first = 0
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/limit"
 )
 
@@ -74,7 +75,7 @@ func (s *Limits) Give(ctx context.Context, rule limit.Rule, key string, now time
 
 // Reset implements limit.Store.
 func (s *Limits) Reset(ctx context.Context, rule limit.Rule, key string) error {
-	return s.with(ctx, rule, key, time.Now(), func(c *counter) { c.Counter = limit.Counter{} })
+	return s.with(ctx, rule, key, clock.Now(), func(c *counter) { c.Counter = limit.Counter{} })
 }
 
 // with runs fn on the counter of the key, alone.

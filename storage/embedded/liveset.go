@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/revocation"
 )
@@ -194,7 +195,7 @@ func (s *LiveSet) apply(entries []revocation.Entry) {
 		}
 		s.entries[n] = e
 	}
-	now := time.Now()
+	now := clock.Now()
 	if since := now.Sub(s.pruned); since >= 0 && since < time.Minute {
 		return
 	}

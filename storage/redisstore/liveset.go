@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/revocation"
 )
@@ -182,7 +183,7 @@ func (s *LiveSet) Append(ctx context.Context, entries ...revocation.Entry) (head
 	}
 	for len(entries) > 0 {
 		n := min(batch, len(entries))
-		args := append([]any{logLength, micros(time.Now().Add(-slack))}, writeEntries(entries[:n])...)
+		args := append([]any{logLength, micros(clock.Now().Add(-slack))}, writeEntries(entries[:n])...)
 		if head, err = mark(s.db.run(ctx, appendEntries, []string{setKey, expiryKey}, args...)); err != nil {
 			return "", err
 		}

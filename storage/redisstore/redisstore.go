@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -72,7 +73,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	if db.ready.done() {
 		return away(db.client.Ping(ctx).Err())
 	}
-	return db.prepareReplay(ctx, time.Now())
+	return db.prepareReplay(ctx, clock.Now())
 }
 
 // Close ends all connections.

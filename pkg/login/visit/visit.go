@@ -6,10 +6,10 @@ package visit
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -146,7 +146,7 @@ func (o *Opener) client(ctx context.Context, id string) (*client.Client, error) 
 
 // missing asks for the stored consent only when nothing else is missing.
 func (o *Opener) missing(ctx context.Context, v *Visit) (assurance.Step, error) {
-	in := assurance.Input{Flow: v.Flow, Client: v.Client, Session: v.Session, Covered: true, Now: time.Now()}
+	in := assurance.Input{Flow: v.Flow, Client: v.Client, Session: v.Session, Covered: true, Now: clock.Now()}
 	if v.Flow.OtherAccount && !v.Flow.FreshLogin {
 		in.Session = nil
 	}

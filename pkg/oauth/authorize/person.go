@@ -2,10 +2,10 @@ package authorize
 
 import (
 	"context"
-	"time"
 
 	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/session"
@@ -49,7 +49,7 @@ func (x *Finisher) active(ctx context.Context, s *session.Session) (*person, err
 // missing asks what a request lacks. The remembered consent is looked up only
 // when nothing else is missing.
 func (x *Finisher) missing(ctx context.Context, f *flow.Flow, c *client.Client, who *person) (assurance.Step, error) {
-	in := assurance.Input{Flow: f, Client: c, Covered: true, Now: time.Now()}
+	in := assurance.Input{Flow: f, Client: c, Covered: true, Now: clock.Now()}
 	if who != nil {
 		in.Session = who.session
 	}

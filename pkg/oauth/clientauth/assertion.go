@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/jwks"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -53,7 +54,7 @@ func (a *Authenticator) checkAssertion(ctx context.Context, c *client.Client, to
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock.Now()
 	if err := a.judge(k, c, now); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/trail"
@@ -33,7 +34,7 @@ func (a *Authenticator) brake(ctx context.Context, source string) error {
 	if !ok || a.cfg.Limits == nil {
 		return nil
 	}
-	now := time.Now()
+	now := clock.Now()
 	if !now.Before(until) {
 		a.suspects.Invalidate(source)
 		return nil
@@ -60,14 +61,14 @@ func (a *Authenticator) passed(ctx context.Context, source string) {
 	if _, ok := a.suspects.GetIfPresent(source); !ok || a.cfg.Limits == nil {
 		return
 	}
-	if err := a.cfg.Limits.Give(ctx, a.cfg.Failures, source, time.Now()); err == nil {
+	if err := a.cfg.Limits.Give(ctx, a.cfg.Failures, source, clock.Now()); err == nil {
 		a.suspects.Invalidate(source)
 	}
 }
 
 // failure remembers who failed, counts the first failure, and records it.
 func (a *Authenticator) failure(ctx context.Context, source string, cred credential, why error) {
-	now := time.Now()
+	now := clock.Now()
 	if a.cfg.Limits != nil {
 		if until, ok := a.suspects.GetIfPresent(source); !ok || !now.Before(until) {
 			if _, err := a.cfg.Limits.Take(ctx, a.cfg.Failures, source, now); err != nil {

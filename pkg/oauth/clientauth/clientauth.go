@@ -15,6 +15,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -147,7 +148,7 @@ func (a *Authenticator) check(ctx context.Context, c *client.Client, cred creden
 	}
 	switch cred.method {
 	case protocol.AuthSecretBasic, protocol.AuthSecretPost:
-		if !a.cfg.Clients.CheckSecret(c, cred.secret, time.Now()) {
+		if !a.cfg.Clients.CheckSecret(c, cred.secret, clock.Now()) {
 			return failed("RFC 6749 §2.3.1 the secret is the client's").Compare(protocol.ClientSecret, "a live secret", "another").
 				WithHint("the secret was mistyped, has expired, or belongs to another client")
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/oauth"
@@ -156,7 +157,7 @@ func (h *Handler) writeSigned(w http.ResponseWriter, c *client.Client, a answer)
 	} else if err != nil {
 		return err
 	}
-	payload, err := json.Marshal(signed{Issuer: h.cfg.Issuer, Audience: c.ID, IssuedAt: time.Now().Unix(), Token: a})
+	payload, err := json.Marshal(signed{Issuer: h.cfg.Issuer, Audience: c.ID, IssuedAt: clock.Now().Unix(), Token: a})
 	if err != nil {
 		return fmt.Errorf("encode introspection: %w", err)
 	}

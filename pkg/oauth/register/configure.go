@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/oauth"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -80,7 +80,7 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request, old *client.Cli
 	if m.clientID != old.ID {
 		return badMetadata("client_id", "RFC 7592 §2.2 the request names the client").Compare(protocol.ClientID, old.ID, m.clientID)
 	}
-	if m.clientSecret != "" && !h.cfg.Clients.CheckSecret(old, m.clientSecret, time.Now()) {
+	if m.clientSecret != "" && !h.cfg.Clients.CheckSecret(old, m.clientSecret, clock.Now()) {
 		return badMetadata("client_secret", "RFC 7592 §2.2 a client does not choose its own secret")
 	}
 	wanted, err := h.changed(r.Context(), m, old)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/oauth"
@@ -170,7 +171,7 @@ func (h *Handler) mayRegister(r *http.Request) error {
 // brake bounds how many clients one address may register. When attempts
 // cannot be counted there are no registrations.
 func (h *Handler) brake(ctx context.Context) error {
-	result, err := h.cfg.Limits.Take(ctx, h.rule, source(ctx), time.Now())
+	result, err := h.cfg.Limits.Take(ctx, h.rule, source(ctx), clock.Now())
 	if err != nil {
 		return err
 	}
