@@ -145,6 +145,25 @@ func TestSessionCloneSharesNothing(t *testing.T) {
 	}
 }
 
+func TestJTITellsTheMillisecondOfIssue(t *testing.T) {
+	now := time.UnixMilli(1_793_000_000_123)
+	a, b := newJTI(now), newJTI(now)
+	if a == b || len(a) != 22 {
+		t.Errorf("jtis %q and %q", a, b)
+	}
+	if got := issuedAt(now.Unix(), a); !got.Equal(now) {
+		t.Errorf("issued at %v, want %v", got, now)
+	}
+	for name, jti := range map[string]string{"garbage": "%", "short": "AAAA", "another second": newJTI(now.Add(2 * time.Second)), "empty": ""} {
+		if got := issuedAt(now.Unix(), jti); !got.Equal(time.Unix(now.Unix(), 0)) {
+			t.Errorf("%s: issued at %v", name, got)
+		}
+	}
+	if got := newJTI(time.Unix(-5, 0)); len(got) != 22 {
+		t.Errorf("before 1970 a jti is %q", got)
+	}
+}
+
 func TestFacadeKnowsNothingOutsideItsRun(t *testing.T) {
 	r := &run{client: &client.Client{ID: "web"}, party: &party{c: &client.Client{ID: "web"}}}
 	ctx := withRun(t.Context(), r)
