@@ -62,8 +62,13 @@ func TestClockThatJumpsNeverGivesMoreNorLocksLonger(t *testing.T) {
 func TestOddRulesRefuseOrPassButNeverPanic(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for _, rule := range []limit.Rule{
-		{Max: 0, Window: time.Minute}, {Max: -1, Window: time.Minute}, {Max: 1}, {Max: 1, Window: 1}, {Max: 1, Window: -time.Hour},
-		{Max: 1, Window: 15 * time.Microsecond}, {Max: 1 << 30, Window: 365 * 24 * time.Hour},
+		{Max: 0, Window: time.Minute},
+		{Max: -1, Window: time.Minute},
+		{Max: 1},
+		{Max: 1, Window: 1},
+		{Max: 1, Window: -time.Hour},
+		{Max: 1, Window: 15 * time.Microsecond},
+		{Max: 1 << 30, Window: 365 * 24 * time.Hour},
 	} {
 		var c limit.Counter
 		c.Give(rule, now)

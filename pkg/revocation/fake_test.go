@@ -93,6 +93,7 @@ type cache struct {
 
 	heads, sinces int
 	before        func(call string) // runs unlocked before a call
+	slow          func()            // runs unlocked after Head has read the mark
 }
 
 func (c *cache) enter(call string) (leave func(), err error) {
@@ -119,14 +120,25 @@ func (c *cache) mint() revocation.Mark {
 
 func (c *cache) head() revocation.Mark { return c.marks[len(c.marks)-1] }
 
-func (c *cache) Head(context.Context) (revocation.Mark, error) {
+func (c *cache) Head(ctx context.Context) (revocation.Mark, error) {
+	head, slow, err := c.look()
+	if slow != nil {
+		slow()
+	}
+	if ctx.Err() != nil {
+		return "", errDown
+	}
+	return head, err
+}
+
+func (c *cache) look() (head revocation.Mark, slow func(), err error) {
 	leave, err := c.enter("head")
 	defer leave()
 	c.heads++
 	if err != nil {
-		return "", err
+		return "", c.slow, err
 	}
-	return c.head(), nil
+	return c.head(), c.slow, nil
 }
 
 func (c *cache) Since(_ context.Context, after revocation.Mark) ([]revocation.Entry, revocation.Mark, bool, error) {

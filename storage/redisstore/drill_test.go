@@ -280,6 +280,11 @@ func TestOldInstallationWithAnEmptyReplaySet(t *testing.T) {
 
 func ledger(t *testing.T) *storage.Durable {
 	t.Helper()
+	return ledgerFor(t)
+}
+
+func ledgerFor(t testing.TB) *storage.Durable {
+	t.Helper()
 	d, err := storage.OpenDurable(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), storage.DurableOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,14 @@ func open(t *testing.T, url string, fresh bool) *storage.ShortLived {
 	return s
 }
 
+func openFor(b *testing.B, url string) (*storage.ShortLived, error) {
+	s, err := storage.OpenShortLived(b.Context(), storage.Options{RedisURL: url, Fresh: true})
+	if err == nil {
+		b.Cleanup(func() { _ = s.Close() })
+	}
+	return s, err
+}
+
 func TestRedisPassesTheSuite(t *testing.T) {
 	server := throwaway.Redis(t)
 	storagetest.ShortLived(t, func(t *testing.T) *storage.ShortLived {

@@ -147,9 +147,14 @@ func limitsApart(t *testing.T, open OpenShortLived) {
 		rule limit.Rule
 		key  string
 	}{
-		{one("login", time.Minute), "alice"}, {one("login", time.Minute), "bob"}, {one("login", time.Minute), ""},
-		{one("reset", time.Minute), "alice"}, {one("login", time.Hour), "alice"},
-		{one("log", time.Minute), "inalice"}, {one("login", time.Minute), "{alice}"}, {one("login", time.Minute), "alice\x00"},
+		{one("login", time.Minute), "alice"},
+		{one("login", time.Minute), "bob"},
+		{one("login", time.Minute), ""},
+		{one("reset", time.Minute), "alice"},
+		{one("login", time.Hour), "alice"},
+		{one("log", time.Minute), "inalice"},
+		{one("login", time.Minute), "{alice}"},
+		{one("login", time.Minute), "alice\x00"},
 	} {
 		for i, want := range []bool{true, false} {
 			got, err := s.Take(t.Context(), c.rule, c.key, epoch)

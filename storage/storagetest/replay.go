@@ -36,8 +36,16 @@ func Replay(t *testing.T, open OpenShortLived) {
 	t.Run("apart", func(t *testing.T) {
 		s := open(t).Replay
 		for _, c := range [][2]string{
-			{"client", "id"}, {"client", "ID"}, {"other", "id"}, {"clien", "tid"}, {"", "clientid"}, {"clientid", ""},
-			{"client", "id\x00"}, {"{client}", "id"}, {"client", " id"}, {"\xff", "\xfe"},
+			{"client", "id"},
+			{"client", "ID"},
+			{"other", "id"},
+			{"clien", "tid"},
+			{"", "clientid"},
+			{"clientid", ""},
+			{"client", "id\x00"},
+			{"{client}", "id"},
+			{"client", " id"},
+			{"\xff", "\xfe"},
 		} {
 			if err := claim(t, s, c[0], c[1]); err != nil {
 				t.Errorf("Claim(%q, %q) = %v: it shares a place with another", c[0], c[1], err)
