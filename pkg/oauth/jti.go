@@ -19,7 +19,7 @@ const (
 func newJTI(now time.Time) string {
 	var b [jtiLen]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(max(0, now.UnixMilli()))<<16)
-	_, _ = rand.Read(b[jtiTime:])                                          // never fails
+	_, _ = rand.Read(b[jtiTime:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
