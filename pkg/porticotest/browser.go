@@ -37,6 +37,10 @@ func (s *Server) NewBrowser() *Browser {
 	}
 }
 
+// Via makes the next requests of the browser reach another instance of the
+// same issuer, as a load balancer may.
+func (b *Browser) Via(s *Server) { b.http.Transport = s.transport }
+
 // Page is what the browser shows: a page of the issuer, or the address
 // outside of it that a redirect led to.
 type Page struct {
