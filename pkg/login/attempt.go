@@ -26,6 +26,7 @@ const (
 // right. The counters are the same for people who exist and who do not.
 func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, username, plain string) (*user.User, error) {
 	tries := h.brake.begin()
+	defer tries.end()
 	if err := tries.address(ctx); err != nil {
 		return nil, h.throttled(ctx, v, err)
 	}

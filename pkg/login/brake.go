@@ -32,11 +32,12 @@ type brake struct {
 	fp        *secret.Fingerprinter
 	byAccount limit.Rule
 	byAddress limit.Rule
+	waiting   *waiting
 }
 
 func newBrake(limits limit.Store, fp *secret.Fingerprinter, factor int) brake {
 	return brake{
-		limits: limits, fp: fp,
+		limits: limits, fp: fp, waiting: &waiting{},
 		byAccount: limit.Rule{Name: "login-account", Max: perAccount, Window: window},
 		byAddress: limit.Rule{Name: "login-address", Max: perAddress * max(1, factor), Window: window},
 	}
@@ -45,7 +46,8 @@ func newBrake(limits limit.Store, fp *secret.Fingerprinter, factor int) brake {
 // tries are the counts of one attempt.
 type tries struct {
 	brake *brake
-	taken []taken
+	taken []taken // counted and not given back
+	held  []taken // others wait for their end
 }
 
 type taken struct {
@@ -76,7 +78,9 @@ func (t *tries) account(ctx context.Context, u *user.User, typed string, d devic
 }
 
 func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) error {
-	got, err := t.brake.limits.Take(ctx, rule, key, clock.Now())
+	got, err := t.brake.waiting.take(ctx, rule.Name+key, func() (limit.Result, error) {
+		return t.brake.limits.Take(ctx, rule, key, clock.Now())
+	})
 	if err != nil {
 		return err
 	}
@@ -86,7 +90,17 @@ func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) e
 			After(max(got.RetryAfter, time.Second))
 	}
 	t.taken = append(t.taken, taken{rule, key})
+	t.held = append(t.held, taken{rule, key})
 	return nil
+}
+
+// end lets those go on that wait for this attempt. What was not given back
+// stays counted.
+func (t *tries) end() {
+	for _, one := range t.held {
+		t.brake.waiting.end(one.rule.Name + one.key)
+	}
+	t.held = nil
 }
 
 // giveBack undoes the counts of an attempt that was no failure, also when the

@@ -259,3 +259,25 @@ func TestRacingGuessesGetNoMoreThanFive(t *testing.T) {
 		t.Errorf("%d guesses were looked at and %d braked, want 5 and 45", looked.Load(), braked.Load())
 	}
 }
+
+// Many good logins of one account at once are no guessing: they wait for each
+// other, and none is refused.
+func TestGoodLoginsThatMeetAreNotRefused(t *testing.T) {
+	r := stage.NewPages(t)
+	r.Person(t, "ann@example.test")
+	var wg sync.WaitGroup
+	var refused atomic.Int32
+	for range 12 {
+		b := r.Browser()
+		at := r.Begin(t, b, "")
+		wg.Go(func() {
+			if a := b.Submit(at, "username", "ann@example.test", "password", stage.Password); a.Status == http.StatusTooManyRequests {
+				refused.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := refused.Load(); n > 0 {
+		t.Errorf("%d of 12 good logins were throttled", n)
+	}
+}
