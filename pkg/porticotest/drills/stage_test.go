@@ -157,7 +157,9 @@ func soon(t *testing.T, what string, ok func() bool) {
 }
 
 // ready asks /readyz.
-func ready(s *porticotest.Server) bool { return s.Fetch(protocol.PathReady, "").Status == http.StatusOK }
+func ready(s *porticotest.Server) bool {
+	return s.Fetch(protocol.PathReady, "").Status == http.StatusOK
+}
 
 // outage checks that an answer is what promise 3 says while a store is down.
 func outage(t *testing.T, what string, status int, h http.Header, body []byte) {
