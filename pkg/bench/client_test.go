@@ -83,10 +83,10 @@ type tokens struct {
 
 const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
-func (s *site) authorizeURL(scope string) string {
+func (s *site) authorizeURL(app credentials, scope string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return s.URL + "/oauth2/authorize?" + url.Values{
-		"client_id": {s.web.ID}, "response_type": {"code"}, "redirect_uri": {redirect}, "scope": {scope}, "state": {"s"}, "nonce": {"n"},
+		"client_id": {app.ID}, "response_type": {"code"}, "redirect_uri": {redirect}, "scope": {scope}, "state": {"s"}, "nonce": {"n"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	}.Encode()
 }
@@ -94,15 +94,16 @@ func (s *site) authorizeURL(scope string) string {
 // person is a browser with a session, once signed in.
 type person struct {
 	*client
-	s *site
+	s   *site
+	app credentials // of the application they sign in to
 }
 
-func (s *site) newPerson() (*person, error) {
+func (s *site) newPerson(app credentials) (*person, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	p := &person{newClient(), s}
+	p := &person{newClient(), s, app}
 	p.http.Jar = jar
 	return p, nil
 }
@@ -111,7 +112,7 @@ var hidden = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"
 
 // login goes from the authorization request to the code: three requests.
 func (p *person) login(scope string) (code string, err error) {
-	to, err := p.send(http.MethodGet, p.s.authorizeURL(scope), "", nil, http.StatusSeeOther, nil)
+	to, err := p.send(http.MethodGet, p.s.authorizeURL(p.app, scope), "", nil, http.StatusSeeOther, nil)
 	if err != nil {
 		return "", err
 	}
@@ -135,7 +136,7 @@ func (p *person) login(scope string) (code string, err error) {
 
 // again gets a code with the session that the browser has: one request.
 func (p *person) again(scope string) (string, error) {
-	back, err := p.send(http.MethodGet, p.s.authorizeURL(scope), "", nil, http.StatusSeeOther, nil)
+	back, err := p.send(http.MethodGet, p.s.authorizeURL(p.app, scope), "", nil, http.StatusSeeOther, nil)
 	if err != nil {
 		return "", err
 	}
@@ -151,14 +152,14 @@ func codeOf(location string) (string, error) {
 }
 
 func (p *person) exchange(code string) (t tokens, err error) {
-	_, err = p.send(http.MethodPost, p.s.URL+"/oauth2/token", basic(p.s.web), url.Values{
+	_, err = p.send(http.MethodPost, p.s.URL+"/oauth2/token", basic(p.app), url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirect}, "code_verifier": {verifier},
 	}, http.StatusOK, &t)
 	return t, err
 }
 
 func (p *person) refresh(token string) (t tokens, err error) {
-	_, err = p.send(http.MethodPost, p.s.URL+"/oauth2/token", basic(p.s.web), url.Values{
+	_, err = p.send(http.MethodPost, p.s.URL+"/oauth2/token", basic(p.app), url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {token},
 	}, http.StatusOK, &t)
 	return t, err

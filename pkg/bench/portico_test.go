@@ -61,16 +61,12 @@ func hashCost(b *testing.B) float64 {
 	return (cpuOf(os.Getpid()) - before).Seconds() * 1000 / n
 }
 
-// works are the operations in the order of performance.md: the last one is
-// the whole login.
-func (s *site) works(b *testing.B, bare, sign, hash float64) []work {
+// signedIn returns people with a session and a refresh token of the
+// application, one for each connection.
+func (s *site) signedIn(b *testing.B, app credentials) (people []*person, chains []string, access string) {
 	b.Helper()
-	c := newClient()
-	people := make([]*person, connections)
-	chains := make([]string, connections)
-	var access string
-	for i := range people {
-		p, err := s.newPerson()
+	for range connections {
+		p, err := s.newPerson(app)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -82,9 +78,36 @@ func (s *site) works(b *testing.B, bare, sign, hash float64) []work {
 		if err != nil {
 			b.Fatal(err)
 		}
-		people[i], chains[i], access = p, t.Refresh, t.Access
+		people, chains, access = append(people, p), append(chains, t.Refresh), t.Access
 	}
+	return people, chains, access
+}
+
+// works are the operations in the order of performance.md: the last one is
+// the whole login.
+func (s *site) works(b *testing.B, bare, sign, hash float64) []work {
+	b.Helper()
+	c := newClient()
+	people, chains, access := s.signedIn(b, s.web)
+	rsaPeople, rsaChains, _ := s.signedIn(b, s.rsa)
 	machine := url.Values{"grant_type": {"client_credentials"}}
+	refresh := func(people []*person, chains []string) func(int) error {
+		return func(i int) error {
+			t, err := people[i].refresh(chains[i])
+			chains[i] = t.Refresh
+			return err
+		}
+	}
+	exchange := func(people []*person) func(int) error {
+		return func(i int) error {
+			code, err := people[i].again("openid")
+			if err != nil {
+				return err
+			}
+			_, err = people[i].exchange(code)
+			return err
+		}
+	}
 	return []work{
 		{name: "client credentials, JWT", server: 1.3 * sign, do: func(int) error {
 			return c.ok(http.MethodPost, s.URL+"/oauth2/token", basic(s.machine), machine)
@@ -92,19 +115,10 @@ func (s *site) works(b *testing.B, bare, sign, hash float64) []work {
 		{name: "introspection of a JWT", server: 0.085, do: func(int) error {
 			return c.ok(http.MethodPost, s.URL+"/oauth2/introspect", basic(s.web), url.Values{"token": {access}})
 		}},
-		{name: "refresh", server: 0.30, postgres: 0.25, do: func(i int) error {
-			t, err := people[i].refresh(chains[i])
-			chains[i] = t.Refresh
-			return err
-		}},
-		{name: "code exchange (authorize + token)", server: 0, do: func(i int) error {
-			code, err := people[i].again("openid")
-			if err != nil {
-				return err
-			}
-			_, err = people[i].exchange(code)
-			return err
-		}},
+		{name: "refresh, ES256 ID token", server: 0.30, postgres: 0.25, do: refresh(people, chains)},
+		{name: "refresh, RS256 ID token", do: refresh(rsaPeople, rsaChains)},
+		{name: "code: authorize + exchange, ES256", do: exchange(people)},
+		{name: "code: authorize + exchange, RS256", do: exchange(rsaPeople)},
 		{name: "userinfo", do: func(int) error {
 			return c.ok(http.MethodGet, s.URL+"/oauth2/userinfo", "Bearer "+access, nil)
 		}},
@@ -114,21 +128,25 @@ func (s *site) works(b *testing.B, bare, sign, hash float64) []work {
 		{name: "JWKS", server: 1.25 * bare, do: func(int) error {
 			return c.ok(http.MethodGet, s.URL+"/oauth2/jwks", "", nil)
 		}},
-		{name: "login: authorize, form, code, token, userinfo", server: 1.2 + hash, postgres: 0.6, do: func(int) error {
-			p, err := s.newPerson()
-			if err != nil {
-				return err
-			}
-			defer p.http.CloseIdleConnections()
-			code, err := p.login("openid profile")
-			if err != nil {
-				return err
-			}
-			t, err := p.exchange(code)
-			if err != nil {
-				return err
-			}
-			return p.ok(http.MethodGet, s.URL+"/oauth2/userinfo", "Bearer "+t.Access, nil)
-		}},
+		{name: "login, 5 requests, with its hash", server: 1.2 + hash, postgres: 0.6, do: s.wholeLogin},
 	}
+}
+
+// wholeLogin is authorize, login page, login form, code and userinfo by a
+// browser that has never been here.
+func (s *site) wholeLogin(int) error {
+	p, err := s.newPerson(s.web)
+	if err != nil {
+		return err
+	}
+	defer p.http.CloseIdleConnections()
+	code, err := p.login("openid profile")
+	if err != nil {
+		return err
+	}
+	t, err := p.exchange(code)
+	if err != nil {
+		return err
+	}
+	return p.ok(http.MethodGet, s.URL+"/oauth2/userinfo", "Bearer "+t.Access, nil)
 }

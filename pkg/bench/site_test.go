@@ -120,7 +120,8 @@ func open(b *testing.B) *site {
 	s.shell(b, nil, "api", "create", "--audience", "https://orders.example.test", "--scope", "orders:read", "--scope", "orders:write")
 	s.shell(b, &s.machine, "client", "create", "--name", "Machine", "--grant-type", "client_credentials",
 		"--scope", "orders:read orders:write", "--audience", "https://orders.example.test")
-	s.shell(b, &s.web, "client", "create", "--name", "Web", "--redirect-uri", redirect, "--skip-consent")
+	s.shell(b, &s.web, "client", "create", "--name", "Web", "--redirect-uri", redirect, "--skip-consent", "--id-token-alg", "ES256")
+	s.shell(b, &s.rsa, "client", "create", "--name", "RSA", "--redirect-uri", redirect, "--skip-consent")
 	s.shell(b, nil, "user", "create", "--email", s.email, "--password", s.password)
 	s.serverPID, s.started = start(b, "serve", s.env, s.URL+"/healthz")
 	floorPort := freePort(b)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -25,13 +26,12 @@ func (sh *shell) devCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer s.Close()
 			listeners, err := s.Listen(cmd.Context())
 			if err != nil {
-				return err
+				return errors.Join(err, s.Close())
 			}
 			sh.welcome(c)
-			return s.Serve(cmd.Context(), listeners...)
+			return errors.Join(s.Serve(cmd.Context(), listeners...), s.Close())
 		},
 	}
 }

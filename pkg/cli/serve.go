@@ -28,12 +28,12 @@ func (sh *shell) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			server.TuneMemory(sh.getenv)
 			s, err := sh.open(cmd.Context(), c, server.Options{Migrate: migrate, Serving: true})
 			if err != nil {
 				return err
 			}
-			defer s.Close()
-			return s.Run(cmd.Context())
+			return errors.Join(s.Run(cmd.Context()), s.Close())
 		},
 	}
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "run pending migrations first (for a single node)")

@@ -25,7 +25,7 @@ type waiting struct {
 // inFlight are the attempts of one key. n and changed belong to whoever holds
 // waiting.mu.
 type inFlight struct {
-	turn    chan struct{} // held while the counter is asked
+	turn    chan struct{} // held by the one that asks the counter, or waits to
 	users   int           // who holds a pointer to this
 	n       int           // counted and not over
 	changed chan struct{} // closed when one of them ends
@@ -39,17 +39,17 @@ func (w *waiting) take(ctx context.Context, key string, ask func() (limit.Result
 	defer w.leave(key, f)
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+	select {
+	case f.turn <- struct{}{}: // first come, first served
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return limit.Result{}, ctx.Err()
+	case <-timer.C:
+		return limit.Result{RetryAfter: patience}, nil
+	}
 	for {
-		select {
-		case f.turn <- struct{}{}:
-		case <-ctx.Done():
-			return limit.Result{}, ctx.Err()
-		case <-timer.C:
-			return limit.Result{RetryAfter: patience}, nil
-		}
 		got, err := ask()
 		changed, others := w.note(f, err == nil && got.Allowed)
-		<-f.turn
 		if err != nil || got.Allowed || others == 0 {
 			return got, err
 		}

@@ -217,14 +217,19 @@ func (s *Server) Close() error {
 // Handler serves the public listener.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// softMemoryLimit is where collecting often begins. Password hashes take their
+// memory in big pieces, which would double the heap before GOGC looked at it.
+const softMemoryLimit = 64 << 20
+
 // TuneMemory trades memory for time in the garbage collector: requests leave
-// little behind, so collecting less often costs some tens of megabytes and
-// saves a tenth of the work. GOGC and GOMEMLIMIT, when set, win.
+// little behind, so collecting less often costs some megabytes and saves a
+// tenth of the work, until the soft limit calls for more. GOGC and GOMEMLIMIT,
+// when set, win.
 func TuneMemory(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
 	if getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(512 << 20)
+		debug.SetMemoryLimit(softMemoryLimit)
 	}
 }

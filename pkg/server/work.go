@@ -62,13 +62,25 @@ func (s *Server) opsHandler() http.Handler {
 // health says that the process answers; it asks nobody, so that a database
 // that is down does not get every instance restarted.
 func (s *Server) health() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answerStatus(w, http.StatusOK, "ok") })
+	return probe(func(w http.ResponseWriter, _ *http.Request) { answerStatus(w, http.StatusOK, "ok") })
+}
+
+// probe serves a question about the process: it is read, and nothing else.
+func probe(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			answerStatus(w, http.StatusMethodNotAllowed, "method not allowed")
+			return
+		}
+		h(w, r)
+	})
 }
 
 // ready says whether requests should be sent here: not while draining, not
 // while a store is down, not before the revocations are in step.
 func (s *Server) ready() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return probe(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 		defer cancel()
 		if why := s.unready(ctx); why != "" {
