@@ -88,7 +88,7 @@ type site struct {
 	env                    []string
 	started                time.Duration // until the first answer
 	password, email        string
-	machine, web           credentials
+	machine, web, rsa      credentials // rsa has the default algorithm of ID tokens, RS256
 }
 
 type credentials struct {
