@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/portico-id/portico/pkg/fault"
@@ -27,8 +28,15 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Limit refuses what is too long, compressed or multipart bodies, and the
-// methods TRACE and CONNECT, before anything is read or looked up.
+// methods are those that some endpoint may know. TRACE, CONNECT and what
+// nobody has heard of reach none: a router would say that the address is not
+// there.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+// Limit refuses what is too long, compressed or multipart bodies, and every
+// method besides methods, before anything is read or looked up.
 func (k *Kit) Limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := k.bounds(w, r); err != nil {
@@ -57,7 +65,7 @@ func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 func (k *Kit) bounds(w http.ResponseWriter, r *http.Request) error {
 	l := k.cfg.Limits
 	switch {
-	case r.Method == http.MethodTrace || r.Method == http.MethodConnect:
+	case !slices.Contains(methods, r.Method):
 		return MethodNotAllowed(w, "GET, HEAD, POST, OPTIONS")
 	case len(r.URL.Path) > l.URL || len(r.RequestURI) > l.URL || len(r.URL.RawQuery) > l.URL:
 		return WithStatus(http.StatusRequestURITooLong,

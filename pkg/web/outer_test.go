@@ -123,6 +123,8 @@ func TestLimits(t *testing.T) {
 		"multipart, spelled oddly":      {post("/", "x", "Content-Type", " MultiPart/Mixed;;;"), 415, "unsupported_media_type"},
 		"two content types":             {post("/", "x", "Content-Type", "text/plain", "Content-Type", "application/json"), 415, "unsupported_media_type"},
 		"TRACE":                         {request("TRACE", "/"), 405, "method_not_allowed"},
+		"a method nobody has heard of":  {request("BREW", "/"), 405, "method_not_allowed"},
+		"methods are case-sensitive":    {request("get", "/"), 405, "method_not_allowed"},
 		"CONNECT":                       {request("CONNECT", "/"), 405, "method_not_allowed"},
 		"method override is ignored":    {request("GET", "/", "X-HTTP-Method-Override", "TRACE"), 204, ""},
 	} {
