@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -69,6 +70,22 @@ func (m *signer) assertion() string {
 func (m *signer) form(assertion string) url.Values {
 	return grantForm(protocol.GrantClientCredentials, protocol.ClientID, m.id,
 		protocol.ClientAssertionType, protocol.AssertionJWTBearer, protocol.ClientAssertion, assertion)
+}
+
+// takenAgain waits until assertions are taken after the replay set was lost:
+// from the next whole second on, because iat has no smaller unit. It tries
+// once a second; failures are counted.
+func (m *signer) takenAgain(s *porticotest.Server) {
+	m.t.Helper()
+	var tried int64
+	soon(m.t, "a new assertion is taken", func() bool {
+		now := clock.Now().Unix()
+		if now == tried {
+			return false
+		}
+		tried = now
+		return s.Send(nobody, protocol.PathToken, m.form(m.assertion())).Status == http.StatusOK
+	})
 }
 
 // nobody sends a form without any authentication of its own.

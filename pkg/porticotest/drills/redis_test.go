@@ -71,9 +71,7 @@ func TestAFlushOfRedisForgetsNoRevocation(t *testing.T) {
 	for _, d := range dead {
 		refused(t, b, web, d)
 	}
-	soon(t, "a new assertion is taken again", func() bool {
-		return a.Send(nobody, protocol.PathToken, m.form(m.assertion())).Status == http.StatusOK
-	})
+	m.takenAgain(a)
 }
 
 func TestARedisThatComesBackEmptyForgetsNoRevocation(t *testing.T) {
@@ -134,7 +132,7 @@ func TestWithoutRedisTheUnsureSayNo(t *testing.T) {
 	st.rd.Start()
 	soon(t, "ready after the start of Redis", func() bool { return ready(s) })
 	neverActive(t, s, dead, s.Exchange(web, code).Text("access_token")) // the outage spent no code
-	want(t, "assertion", s.Send(nobody, protocol.PathToken, m.form(m.assertion())), http.StatusOK)
+	m.takenAgain(s)
 	if next := s.Refresh(web, refresh); next.Status != http.StatusOK {
 		t.Errorf("the outage spent a refresh token: %d %s", next.Status, next.Raw)
 	}
