@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,12 +37,30 @@ const role = "PORTICO_TEST_BENCH_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "serve":
-		os.Exit(cli.Main([]string{"serve"}, cli.Process{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}))
+		os.Exit(serve())
 	case "floor":
 		floor()
 	default:
 		os.Exit(throwaway.Main(m))
 	}
+}
+
+// profile names a file for the server's CPU profile.
+const profile = "PORTICO_TEST_BENCH_PROFILE"
+
+// serve is portico serve, profiled when that was asked for.
+func serve() int {
+	if path := os.Getenv(profile); path != "" {
+		f, err := os.Create(path) //nolint:gosec // the operator names the file
+		if err != nil {
+			panic(err)
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			panic(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
+	return cli.Main([]string{"serve"}, cli.Process{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()})
 }
 
 // floor is the physical bound: echo and one go-jose ES256 signature.
@@ -115,6 +135,7 @@ func open(b *testing.B) *site {
 		"PORTICO_DATABASE_URL=" + pg.Database(b).URL(), "PORTICO_REDIS_URL=" + rd.URL(),
 		"PORTICO_ENCRYPTION_KEYS=" + base64.StdEncoding.EncodeToString(key),
 		"PORTICO_LOG_LEVEL=warn", "PORTICO_LIMIT_FACTOR=1000000", "HOME=" + b.TempDir(), "PATH=" + os.Getenv("PATH"),
+		profile + "=" + os.Getenv(profile),
 	}
 	s.shell(b, nil, "migrate", "up")
 	s.shell(b, nil, "api", "create", "--audience", "https://orders.example.test", "--scope", "orders:read", "--scope", "orders:write")
@@ -154,7 +175,7 @@ func start(b *testing.B, as string, env []string, probe string) (pid int, took t
 	if err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.CommandContext(b.Context(), self)
+	cmd := exec.CommandContext(context.WithoutCancel(b.Context()), self) // ended by SIGTERM below
 	cmd.Env = append(env, role+"="+as)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -219,7 +219,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // softMemoryLimit is where collecting often begins. Password hashes take their
 // memory in big pieces, which would double the heap before GOGC looked at it.
-const softMemoryLimit = 64 << 20
+const softMemoryLimit = 96 << 20
 
 // TuneMemory trades memory for time in the garbage collector: requests leave
 // little behind, so collecting less often costs some megabytes and saves a
