@@ -25,7 +25,9 @@ type configuration struct {
 	// handlers in the order that works: code before PKCE and OpenID Connect,
 	// which need the code; the finisher last.
 	authorize fosite.AuthorizeEndpointHandlers
-	token     fosite.TokenEndpointHandlers
+	// token are the handlers of each grant type alone: fosite asks all it is
+	// given, and one that says "not mine" makes a stack trace of it.
+	token map[string]fosite.TokenEndpointHandlers
 }
 
 var _ fosite.Configurator = (*configuration)(nil)
@@ -34,8 +36,11 @@ func (c *configuration) GetAuthorizeEndpointHandlers(context.Context) fosite.Aut
 	return c.authorize
 }
 
-func (c *configuration) GetTokenEndpointHandlers(context.Context) fosite.TokenEndpointHandlers {
-	return c.token
+func (c *configuration) GetTokenEndpointHandlers(ctx context.Context) fosite.TokenEndpointHandlers {
+	if r, ok := ctx.Value(runKey{}).(*run); ok {
+		return c.token[r.grantType]
+	}
+	return nil
 }
 
 // Introspection and revocation are ours alone: fosite's take an ID token for

@@ -12,6 +12,7 @@ import (
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
+	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
@@ -149,7 +150,12 @@ func NewProvider(d Deps) *Provider {
 		IDTokenHandleHelper:           &openid.IDTokenHandleHelper{IDTokenStrategy: idStrategy{p}},
 	}
 	cfg.authorize = fosite.AuthorizeEndpointHandlers{code, proof, identity}
-	cfg.token = fosite.TokenEndpointHandlers{code, &refreshHandler{p}, machine, proof, identity, &finisher{p}}
+	last := &finisher{p}
+	cfg.token = map[string]fosite.TokenEndpointHandlers{
+		protocol.GrantAuthorizationCode: {code, proof, identity, last},
+		protocol.GrantRefreshToken:      {&refreshHandler{p}, last},
+		protocol.GrantClientCredentials: {machine, last},
+	}
 	p.fosite = &fosite.Fosite{Store: facade{}, Config: cfg}
 	return p
 }
