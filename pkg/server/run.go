@@ -40,7 +40,8 @@ func (s *Server) Serve(ctx context.Context, public ...net.Listener) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	failed := make(chan error, len(public)+1)
-	main := httpServer(s.Handler(), tlsConfig, s.log)
+	main := httpServer(s.sayLast(s.Handler()), tlsConfig, s.log)
+	main.ConnState = s.conns.track
 	servers := []*http.Server{main}
 	for _, l := range public {
 		go func() { failed <- serveOn(main, l) }()
@@ -64,7 +65,7 @@ func (s *Server) Serve(ctx context.Context, public ...net.Listener) error {
 	case <-ctx.Done():
 	case cause = <-failed:
 	}
-	s.drain(servers)
+	s.drain(servers, public)
 	stopWork()
 	background.Wait()
 	if errors.Is(cause, http.ErrServerClosed) {
@@ -78,25 +79,6 @@ func serveOn(srv *http.Server, l net.Listener) error {
 		return srv.ServeTLS(l, "", "")
 	}
 	return srv.Serve(l)
-}
-
-// drain turns readiness off, waits, and lets accepted requests finish.
-func (s *Server) drain(servers []*http.Server) {
-	s.draining.Store(true)
-	for _, srv := range servers {
-		srv.SetKeepAlivesEnabled(false) // finished connections close; open ones are told
-	}
-	if s.cfg.DrainDelay > 0 {
-		time.Sleep(s.cfg.DrainDelay)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
-	defer cancel()
-	for _, srv := range servers {
-		if err := srv.Shutdown(ctx); err != nil {
-			s.log.Warn("requests were cut off at shutdown", "error", err)
-			_ = srv.Close()
-		}
-	}
 }
 
 func httpServer(h http.Handler, t *tls.Config, log *slog.Logger) *http.Server {

@@ -63,7 +63,9 @@ type Server struct {
 	kit         *web.Kit
 	discovery   *discovery.Document
 	handler     http.Handler
-	draining    atomic.Bool
+	draining    atomic.Bool // readiness says no
+	last        atomic.Bool // each answer is the last of its connection
+	conns       connections
 }
 
 // Options say what a Server is opened for.
