@@ -23,32 +23,44 @@ var hostile = `"><script>alert(1)</script>'{{.}}` + "\x01\x00\u202eelgooG\u2066\
 // wherever a stranger has a say.
 func samples() map[string]Page {
 	form := Form{Action: "/login", Flow: "ptf_flow", Token: "token"}
-	shop := &Client{Name: "Acme Travel", LogoURL: "https://cdn.acme.example/logo.png", HomeURL: "https://acme.example",
-		PolicyURL: "https://acme.example/privacy", TermsURL: "https://acme.example/terms"}
-	evil := &Client{Name: hostile, LogoURL: "javascript:alert(1)", PolicyURL: `https://x.example/"onclick="alert(1)`,
-		TermsURL: "data:text/html,<script>alert(1)</script>", HomeURL: "https://user:secret@x.example"}
+	shop := &Client{
+		Name: "Acme Travel", LogoURL: "https://cdn.acme.example/logo.png", HomeURL: "https://acme.example",
+		PolicyURL: "https://acme.example/privacy", TermsURL: "https://acme.example/terms",
+	}
+	evil := &Client{
+		Name: hostile, LogoURL: "javascript:alert(1)", PolicyURL: `https://x.example/"onclick="alert(1)`,
+		TermsURL: "data:text/html,<script>alert(1)</script>", HomeURL: "https://user:secret@x.example",
+	}
 	alice := Account{Ref: "ref-alice", Name: "Alice Keller", Login: "alice@example.com"}
 	mallory := Account{Ref: `"><script>`, Name: hostile, Login: hostile, SignedOut: true}
 	return map[string]Page{
 		"login": Login{Form: form, Client: shop, OfferRemember: true, OfferCancel: true, Register: "/register?flow=ptf_flow", Recover: "/recover"},
-		"login-hostile": Login{Form: Form{Action: "//evil.example/", Flow: `"><script>`, Token: `'><script>`}, Client: evil, Username: hostile,
-			Problem: WrongCredentials, Register: "javascript:alert(1)", Recover: `/\evil.example`, Switch: `"><script>`},
+		"login-hostile": Login{
+			Form: Form{Action: "//evil.example/", Flow: `"><script>`, Token: `'><script>`}, Client: evil, Username: hostile,
+			Problem: WrongCredentials, Register: "javascript:alert(1)", Recover: `/\evil.example`, Switch: `"><script>`,
+		},
 		"login-own":        Login{Form: form},
 		"login-registered": Login{Form: form, Client: shop, Registered: true, Again: true, Problem: OtherAccount},
 		"login-again":      Login{Form: form, Client: shop, Username: "alice@example.com", Fixed: true, Switch: "/choose", OfferRemember: true, Remember: true, Problem: TooMany(90 * time.Second)},
-		"consent": Consent{Form: form, Client: *shop, RedirectURI: "https://app.acme.example:8443/cb?x=1", Account: alice,
+		"consent": Consent{
+			Form: form, Client: *shop, RedirectURI: "https://app.acme.example:8443/cb?x=1", Account: alice,
 			Scopes: []string{"openid", "profile", "email", "address", "phone", "offline_access", "roles"}, Remembered: true, Switch: "/choose",
-			APIs: []API{{Name: "Orders", Audience: "https://orders.example.test", Scopes: []Scope{{"orders:read", "Read your orders"}, {"orders:write", ""}}}}},
-		"consent-hostile": Consent{Form: form, Client: *evil, RedirectURI: "https://" + strings.Repeat("accounts.google.com.", 40) + "evil.example/cb",
+			APIs: []API{{Name: "Orders", Audience: "https://orders.example.test", Scopes: []Scope{{"orders:read", "Read your orders"}, {"orders:write", ""}}}},
+		},
+		"consent-hostile": Consent{
+			Form: form, Client: *evil, RedirectURI: "https://" + strings.Repeat("accounts.google.com.", 40) + "evil.example/cb",
 			Account: mallory, Scopes: []string{hostile, "language.name"}, Unverified: true, Problem: NoDecision,
-			APIs: []API{{Audience: hostile}, {Name: hostile, Scopes: []Scope{{hostile, hostile}}}}},
+			APIs: []API{{Audience: hostile}, {Name: hostile, Scopes: []Scope{{hostile, hostile}}}},
+		},
 		"consent-native":  Consent{Form: form, Client: Client{}, RedirectURI: "com.example.app:/cb", Account: Account{Login: "bob"}},
 		"consent-device":  &Consent{Form: form, Client: *shop, RedirectURI: "http://127.0.0.1:51004/cb", Account: alice, Scopes: []string{"openid"}},
 		"chooser":         Chooser{Form: form, Client: shop, Accounts: []Account{alice, {Ref: "ref-bob", Login: "bob@example.com", SignedOut: true}}},
 		"chooser-hostile": Chooser{Form: form, Client: evil, Accounts: []Account{mallory}, Problem: FormExpired},
 		"register":        Register{Form: form, Client: shop, Login: "/login?flow=ptf_flow"},
-		"register-hostile": Register{Form: form, Client: evil, Name: hostile, Email: hostile, PasswordMin: 8, Problem: Unreadable,
-			NameProblem: NameTooLong, EmailProblem: EmailMalformed, PasswordProblem: PasswordTooShort(8)},
+		"register-hostile": Register{
+			Form: form, Client: evil, Name: hostile, Email: hostile, PasswordMin: 8, Problem: Unreadable,
+			NameProblem: NameTooLong, EmailProblem: EmailMalformed, PasswordProblem: PasswordTooShort(8),
+		},
 		"logout":            Logout{Form: form, Client: shop, Account: &alice},
 		"logout-own":        Logout{Form: form},
 		"logout-hostile":    Logout{Form: form, Client: evil, Account: &mallory, Problem: FormExpired},

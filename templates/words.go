@@ -82,8 +82,10 @@ func loadLanguage(bundle *i18n.Bundle, files fs.FS, name string) (*words, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &words{tag: parsed.Tag, localizer: i18n.NewLocalizer(bundle, parsed.Tag.String()),
-		plain: map[string]string{}, keys: map[string]bool{}}
+	w := &words{
+		tag: parsed.Tag, localizer: i18n.NewLocalizer(bundle, parsed.Tag.String()),
+		plain: map[string]string{}, keys: map[string]bool{},
+	}
 	for key := range maps.Keys(entries) {
 		w.keys[key] = true
 		var text string

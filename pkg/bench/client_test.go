@@ -36,7 +36,7 @@ func (c *client) send(method, address, authorization string, form url.Values, wa
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
-	req, err := http.NewRequest(method, address, body) //nolint:noctx // bounded by the run
+	req, err := http.NewRequest(method, address, body)
 	if err != nil {
 		return "", err
 	}

@@ -21,9 +21,6 @@ type work struct {
 	name string
 	// budgets in milliseconds of CPU: the server's and Postgres's; zero: none.
 	server, postgres float64
-	// ratio is the budget as a multiple of the floor named by floor.
-	ratio float64
-	floor string
 	do    func(worker int) error
 }
 

@@ -51,7 +51,7 @@ const profile = "PORTICO_TEST_BENCH_PROFILE"
 // serve is portico serve, profiled when that was asked for.
 func serve() int {
 	if path := os.Getenv(profile); path != "" {
-		f, err := os.Create(path) //nolint:gosec // the operator names the file
+		f, err := os.Create(path)
 		if err != nil {
 			panic(err)
 		}
@@ -188,7 +188,7 @@ func start(b *testing.B, as string, env []string, probe string) (pid int, took t
 		_ = cmd.Wait()
 	})
 	for time.Since(begun) < 20*time.Second {
-		res, err := http.Get(probe) //nolint:noctx // bounded by the loop
+		res, err := http.Get(probe)
 		if err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
@@ -312,7 +312,7 @@ func (s *site) statements(b *testing.B) float64 {
 	if s.metrics == "" {
 		return 0
 	}
-	res, err := http.Get(s.metrics) //nolint:noctx // loopback
+	res, err := http.Get(s.metrics)
 	if err != nil {
 		b.Fatal(err)
 	}

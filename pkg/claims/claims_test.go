@@ -74,7 +74,7 @@ func TestGoldens(t *testing.T) {
 			got = append(got, '\n')
 			path := filepath.Join("testdata", name+".golden")
 			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil { //nolint:gosec // read by everybody, like code
+				if err := os.WriteFile(path, got, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -111,8 +111,10 @@ func (s *Service) Allow(ctx context.Context, u *user.User, c *client.Client, q *
 		return err
 	}
 	now := clock.Now()
-	return s.store.Allow(ctx, Consent{UserID: u.ID, ClientID: c.ID, Scopes: scopes, Audiences: q.Audiences,
-		Claims: single, CreatedAt: now, UpdatedAt: now})
+	return s.store.Allow(ctx, Consent{
+		UserID: u.ID, ClientID: c.ID, Scopes: scopes, Audiences: q.Audiences,
+		Claims: single, CreatedAt: now, UpdatedAt: now,
+	})
 }
 
 // Withdraw takes a consent back. The client's grants and tokens of the person
@@ -137,8 +139,10 @@ func (s *Service) Withdraw(ctx context.Context, userID, clientID string) error {
 	if err != nil {
 		return err
 	}
-	s.audit.Record(ctx, audit.Event{Name: audit.GrantRevoked, Actor: userID, UserID: userID, ClientID: clientID,
-		Data: map[string]string{"reason": reason}})
+	s.audit.Record(ctx, audit.Event{
+		Name: audit.GrantRevoked, Actor: userID, UserID: userID, ClientID: clientID,
+		Data: map[string]string{"reason": reason},
+	})
 	return nil
 }
 

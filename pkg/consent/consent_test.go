@@ -147,8 +147,10 @@ func TestWithdrawEndsWhatTheClientHas(t *testing.T) {
 	ann, c, other := s.Person(t, "a@example.test"), s.Client(t), s.Client(t)
 	give := func(clientID string) string {
 		id := secret.ID()
-		if err := s.Durable.Grants.Create(ctx, grant.Grant{ID: id, ClientID: clientID, UserID: ann.ID, SessionID: "s",
-			CodeHash: secret.ID(), CodeExpiresAt: time.Now(), Offline: true, CreatedAt: time.Now()}); err != nil {
+		if err := s.Durable.Grants.Create(ctx, grant.Grant{
+			ID: id, ClientID: clientID, UserID: ann.ID, SessionID: "s",
+			CodeHash: secret.ID(), CodeExpiresAt: time.Now(), Offline: true, CreatedAt: time.Now(),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		return id

@@ -81,8 +81,10 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, v *visit.Visit, p
 			Action: protocol.PathConsent + "?flow=" + v.Flow.ID,
 			Token:  h.kit.FormToken("consent", browser, v.Flow.ID, v.Session.ID),
 		},
-		Client: templates.Client{Name: c.Name, LogoURL: c.LogoURI, PolicyURL: c.PolicyURI,
-			TermsURL: c.TosURI, HomeURL: c.ClientURI},
+		Client: templates.Client{
+			Name: c.Name, LogoURL: c.LogoURI, PolicyURL: c.PolicyURI,
+			TermsURL: c.TosURI, HomeURL: c.ClientURI,
+		},
 		RedirectURI: q.RedirectURI,
 		Account:     account(v.User),
 		Scopes:      own, APIs: apis,
@@ -193,7 +195,9 @@ func (h *Handler) deny(w http.ResponseWriter, r *http.Request, v *visit.Visit) e
 }
 
 func (h *Handler) record(r *http.Request, v *visit.Visit, name audit.Name) {
-	h.svc.audit.Record(r.Context(), audit.Event{Name: name, Actor: v.User.ID, UserID: v.User.ID,
+	h.svc.audit.Record(r.Context(), audit.Event{
+		Name: name, Actor: v.User.ID, UserID: v.User.ID,
 		ClientID: v.Client.ID, SessionID: v.Session.ID,
-		Data: map[string]string{"scope": fault.Clip(strings.Join(v.Flow.Request.Scopes, " "))}})
+		Data: map[string]string{"scope": fault.Clip(strings.Join(v.Flow.Request.Scopes, " "))},
+	})
 }

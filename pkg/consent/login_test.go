@@ -66,10 +66,12 @@ func TestDecisions(t *testing.T) {
 		"allow": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
 			return b.Submit(at, "decision", "allow")
 		}, 303, stage.Granted, true},
-		"RFC 6749 §4.1.2.1 deny": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
-			return b.Submit(at, "decision", "deny")
+		"RFC 6749 §4.1.2.1 deny": {
+			func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
+				return b.Submit(at, "decision", "deny")
+			},
+			303, stage.Redirect + "?error=access_denied&state=st%26te", false,
 		},
-			303, stage.Redirect + "?error=access_denied&state=st%26te", false},
 		"no decision": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer { return b.Submit(at) }, 200, "", false},
 		"another decision": {func(_ *stage.Pages, b *stage.Browser, at string) stage.Answer {
 			return b.Submit(at, "decision", "Allow")

@@ -83,7 +83,9 @@ func (h *Handler) throttled(ctx context.Context, v *visit.Visit, err error) erro
 	if !fault.Is(err, fault.Limited) {
 		return err
 	}
-	h.Audit.Record(ctx, audit.Event{Name: audit.LoginThrottled, ClientID: v.Flow.Request.ClientID,
-		Data: map[string]string{"rule": fault.As(err).Rule}})
+	h.Audit.Record(ctx, audit.Event{
+		Name: audit.LoginThrottled, ClientID: v.Flow.Request.ClientID,
+		Data: map[string]string{"rule": fault.As(err).Rule},
+	})
 	return err
 }

@@ -225,8 +225,10 @@ func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	h.Kit.Cookies.SetKnown(w, h.device(r).with(u.ID))
 	trail.Set(ctx, "user_id", u.ID)
 	trail.Set(ctx, "sid", s.ID)
-	h.Audit.Record(ctx, audit.Event{Name: audit.LoginSucceeded, Actor: u.ID, UserID: u.ID,
-		ClientID: f.Request.ClientID, SessionID: s.ID, Data: map[string]string{"amr": "pwd"}})
+	h.Audit.Record(ctx, audit.Event{
+		Name: audit.LoginSucceeded, Actor: u.ID, UserID: u.ID,
+		ClientID: f.Request.ClientID, SessionID: s.ID, Data: map[string]string{"amr": "pwd"},
+	})
 
 	if f.UserID != u.ID {
 		f.Consented = false // somebody else's

@@ -26,8 +26,10 @@ func TestSignIn(t *testing.T) {
 		t.Fatalf("the flow begins at %q, want the login page", at)
 	}
 	shown := b.Get(at)
-	for _, want := range []string{"Shop &amp; Co", `name="username"`, `autocomplete="username"`, `name="password"`,
-		`autocomplete="current-password"`, `id="login-submit"`, "Sign in"} {
+	for _, want := range []string{
+		"Shop &amp; Co", `name="username"`, `autocomplete="username"`, `name="password"`,
+		`autocomplete="current-password"`, `id="login-submit"`, "Sign in",
+	} {
 		if !strings.Contains(shown.Body, want) {
 			t.Errorf("the login page lacks %q", want)
 		}

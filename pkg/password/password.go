@@ -75,8 +75,10 @@ func NewService(store Store, sessions Sessions, rec audit.Recorder, cfg Config) 
 	if err != nil {
 		return nil, err
 	}
-	return &Service{store: store, sessions: sessions, audit: rec, cfg: cfg,
-		gate: newGate(cfg.Parallel, cfg.QueueTimeout), hasher: h}, nil
+	return &Service{
+		store: store, sessions: sessions, audit: rec, cfg: cfg,
+		gate: newGate(cfg.Parallel, cfg.QueueTimeout), hasher: h,
+	}, nil
 }
 
 // MinLength returns the least number of characters of a new password.

@@ -217,7 +217,8 @@ func TestDescribeAndDynamicDefaults(t *testing.T) {
 	got, err := s.Describe(context.Background(), []string{"orders:read", "openid", "house"})
 	want := []scope.Described{
 		{Name: "orders:read", Description: "See your orders", API: "Orders", Audience: orders},
-		{Name: "openid"}, {Name: "house"},
+		{Name: "openid"},
+		{Name: "house"},
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("Describe = %+v, %v; want %+v", got, err, want)

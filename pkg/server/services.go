@@ -57,7 +57,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	s.APIs = scope.NewService(s.durable.APIs, scope.Config{Issuer: s.cfg.Issuer, LoopbackResources: s.cfg.Dev})
 	s.Users = user.NewService(s.durable.Users, s.durable, s.Sessions, s.audit)
 	s.Passwords, err = password.NewService(s.durable.Passwords, s.Sessions, s.audit, password.Config{
-		MemoryKiB: uint32(s.cfg.ArgonMemory), Passes: s.cfg.ArgonTime, Lanes: s.cfg.ArgonParallelism, //nolint:gosec // config bounds it
+		MemoryKiB: uint32(s.cfg.ArgonMemory), Passes: s.cfg.ArgonTime, Lanes: s.cfg.ArgonParallelism,
 	})
 	if err != nil {
 		return err

@@ -43,8 +43,10 @@ func (s *Service) End(ctx context.Context, id, reason string) error {
 		return err
 	}
 	if ended.EndedAt.IsZero() {
-		s.audit.Record(ctx, audit.Event{Name: audit.SessionEnded, Actor: ended.UserID,
-			UserID: ended.UserID, SessionID: id, Data: map[string]string{"reason": reason}})
+		s.audit.Record(ctx, audit.Event{
+			Name: audit.SessionEnded, Actor: ended.UserID,
+			UserID: ended.UserID, SessionID: id, Data: map[string]string{"reason": reason},
+		})
 	}
 	return nil
 }
@@ -78,8 +80,10 @@ func (s *Service) EndOfUser(ctx context.Context, userID, except, reason string, 
 		return err
 	}
 	for _, id := range ended {
-		s.audit.Record(ctx, audit.Event{Name: audit.SessionEnded, UserID: userID, SessionID: id,
-			Data: map[string]string{"reason": reason}})
+		s.audit.Record(ctx, audit.Event{
+			Name: audit.SessionEnded, UserID: userID, SessionID: id,
+			Data: map[string]string{"reason": reason},
+		})
 	}
 	return nil
 }

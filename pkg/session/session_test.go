@@ -199,8 +199,10 @@ func give(t *testing.T, s *stage.Stage, u *user.User, sid string, offline bool) 
 	t.Helper()
 	c := s.Client(t)
 	id := secret.ID()
-	err := s.Durable.Grants.Create(ctx, grant.Grant{ID: id, ClientID: c.ID, UserID: u.ID, SessionID: sid,
-		CodeHash: secret.ID(), CodeExpiresAt: time.Now().Add(time.Minute), Offline: offline, CreatedAt: time.Now()})
+	err := s.Durable.Grants.Create(ctx, grant.Grant{
+		ID: id, ClientID: c.ID, UserID: u.ID, SessionID: sid,
+		CodeHash: secret.ID(), CodeExpiresAt: time.Now().Add(time.Minute), Offline: offline, CreatedAt: time.Now(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,8 +121,10 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, v *visit.Visit, p
 		Action: protocol.PathSignup + "?flow=" + v.Flow.ID,
 		Token:  h.Kit.FormToken("register", h.Kit.Cookies.Browser(w, r), v.Flow.ID),
 	}
-	page.Client = &templates.Client{Name: v.Client.Name, LogoURL: v.Client.LogoURI, PolicyURL: v.Client.PolicyURI,
-		TermsURL: v.Client.TosURI, HomeURL: v.Client.ClientURI}
+	page.Client = &templates.Client{
+		Name: v.Client.Name, LogoURL: v.Client.LogoURI, PolicyURL: v.Client.PolicyURI,
+		TermsURL: v.Client.TosURI, HomeURL: v.Client.ClientURI,
+	}
 	page.PasswordMin = h.Passwords.MinLength()
 	page.Login = protocol.PathLogin + "?flow=" + v.Flow.ID
 	return h.Kit.Render(w, r, http.StatusOK, page)

@@ -91,16 +91,20 @@ var (
 )
 
 func trim(u *User) {
-	for _, field := range []*string{&u.Email, &u.Username, &u.Name, &u.GivenName, &u.FamilyName, &u.MiddleName,
-		&u.Nickname, &u.Profile, &u.Picture, &u.Website, &u.Gender, &u.Birthdate, &u.Zoneinfo, &u.Locale, &u.PhoneNumber} {
+	for _, field := range []*string{
+		&u.Email, &u.Username, &u.Name, &u.GivenName, &u.FamilyName, &u.MiddleName,
+		&u.Nickname, &u.Profile, &u.Picture, &u.Website, &u.Gender, &u.Birthdate, &u.Zoneinfo, &u.Locale, &u.PhoneNumber,
+	} {
 		*field = strings.TrimSpace(*field)
 	}
 }
 
 func texts(u *User) map[string]string {
-	return map[string]string{"name": u.Name, "given_name": u.GivenName, "family_name": u.FamilyName,
+	return map[string]string{
+		"name": u.Name, "given_name": u.GivenName, "family_name": u.FamilyName,
 		"middle_name": u.MiddleName, "nickname": u.Nickname, "gender": u.Gender, "zoneinfo": u.Zoneinfo,
-		"locale": u.Locale, "phone_number": u.PhoneNumber}
+		"locale": u.Locale, "phone_number": u.PhoneNumber,
+	}
 }
 
 // ValidEmail reports whether s is one plain e-mail address: local part, @ and

@@ -114,8 +114,10 @@ func MethodNotAllowed(w http.ResponseWriter, allow string) error {
 
 // clean removes what a handler may have prepared for its good answer.
 func clean(h http.Header) {
-	for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
-		"ETag", "Last-Modified", "Location", "Expires", "Pragma"} {
+	for _, name := range []string{
+		"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
+		"ETag", "Last-Modified", "Location", "Expires", "Pragma",
+	} {
 		h.Del(name)
 	}
 	h.Set("Cache-Control", "no-store")

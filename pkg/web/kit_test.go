@@ -43,8 +43,10 @@ func newRig(t *testing.T, issuer string, change ...func(*Config)) rig {
 		t.Fatal(err)
 	}
 	r := rig{refused: &recorder{}, log: &bytes.Buffer{}}
-	cfg := Config{Issuer: u, FormKey: bytes.Repeat([]byte{7}, 32), Explain: r.refused,
-		Log: slog.New(slog.NewJSONHandler(r.log, nil))}
+	cfg := Config{
+		Issuer: u, FormKey: bytes.Repeat([]byte{7}, 32), Explain: r.refused,
+		Log: slog.New(slog.NewJSONHandler(r.log, nil)),
+	}
 	for _, c := range change {
 		c(&cfg)
 	}

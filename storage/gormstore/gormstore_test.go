@@ -63,7 +63,7 @@ var migratedFile = sync.OnceValues(func() ([]byte, error) {
 	if err := migrate(context.Background(), "sqlite://"+path); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(path) //nolint:gosec // closed, so the log is in it
+	return os.ReadFile(path)
 })
 
 // postgresURL addresses a database with a schema.

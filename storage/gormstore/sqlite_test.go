@@ -41,7 +41,7 @@ func TestSQLiteFilesArePrivate(t *testing.T) {
 
 func TestSQLiteProtectsAFileThatIsThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "portico.db")
-	if err := os.WriteFile(path, nil, 0o644); err != nil { //nolint:gosec // it is the point
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	openURL(t, "sqlite://"+path, storage.DurableOptions{})

@@ -45,8 +45,10 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	keys := openKeys(t, s, sealer)
-	pages := logout.New(logout.Deps{Kit: s.Kit, Issuer: stage.Issuer, Sessions: s.Sessions, Users: s.Users,
-		Clients: s.Clients, Hints: keys, Parking: s.Flows})
+	pages := logout.New(logout.Deps{
+		Kit: s.Kit, Issuer: stage.Issuer, Sessions: s.Sessions, Users: s.Users,
+		Clients: s.Clients, Hints: keys, Parking: s.Flows,
+	})
 	mux := http.NewServeMux()
 	mux.Handle(protocol.PathLogout, s.Kit.OpenPages(pages.Endpoint))
 	mux.Handle(protocol.PathLogoutConfirm, s.Kit.Pages(pages.Confirm))
@@ -129,8 +131,10 @@ func (r *rig) sign(t *testing.T, p keyring.Purpose, alg, typ string, claims map[
 // make it another.
 func (r *rig) idToken(t *testing.T, change ...func(map[string]any)) string {
 	t.Helper()
-	claims := map[string]any{"iss": stage.Issuer, "sub": r.ann.ID, "aud": r.client.ID, "sid": r.lastSession.ID,
-		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+	claims := map[string]any{
+		"iss": stage.Issuer, "sub": r.ann.ID, "aud": r.client.ID, "sid": r.lastSession.ID,
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}
 	for _, f := range change {
 		f(claims)
 	}
@@ -239,13 +243,15 @@ func TestRequests(t *testing.T) {
 		"RFC 8725 §3.12 an access token as hint": {
 			func(t *testing.T, r *rig) params {
 				return params{"id_token_hint": r.sign(t, keyring.AccessTokens, "ES256", "at+jwt", map[string]any{
-					"iss": stage.Issuer, "sub": r.ann.ID, "aud": r.client.ID, "sid": r.lastSession.ID})}
+					"iss": stage.Issuer, "sub": r.ann.ID, "aud": r.client.ID, "sid": r.lastSession.ID,
+				})}
 			}, refuses, "",
 		},
 		"RFC 8725 §3.11 a token of another type": {
 			func(t *testing.T, r *rig) params {
 				return params{"id_token_hint": r.sign(t, keyring.IDTokens, "RS256", "logout+jwt", map[string]any{
-					"iss": stage.Issuer, "sub": r.ann.ID, "aud": r.client.ID, "sid": r.lastSession.ID})}
+					"iss": stage.Issuer, "sub": r.ann.ID, "aud": r.client.ID, "sid": r.lastSession.ID,
+				})}
 			}, refuses, "",
 		},
 		"RP-Initiated Logout §2 a hint of another issuer": {

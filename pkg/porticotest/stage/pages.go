@@ -26,11 +26,15 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	t.Helper()
 	s := New(t)
 	next := login.NewDispatcher(s.Kit, s.Flows, s.Opener, s.Finisher)
-	pages := login.New(login.Deps{Kit: s.Kit, Dispatcher: next, Sessions: s.Sessions, Users: s.Users,
-		Passwords: s.Passwords, Limits: s.Limits, Fingerprint: s.Prints, Audit: s.Audit})
+	pages := login.New(login.Deps{
+		Kit: s.Kit, Dispatcher: next, Sessions: s.Sessions, Users: s.Users,
+		Passwords: s.Passwords, Limits: s.Limits, Fingerprint: s.Prints, Audit: s.Audit,
+	})
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
-	register := signup.New(signup.Deps{Kit: s.Kit, Opener: s.Opener, Next: next, Users: s.Users,
-		Passwords: s.Passwords, Limits: s.Limits, Audit: s.Audit, Mode: signup.Open})
+	register := signup.New(signup.Deps{
+		Kit: s.Kit, Opener: s.Opener, Next: next, Users: s.Users,
+		Passwords: s.Passwords, Limits: s.Limits, Audit: s.Audit, Mode: signup.Open,
+	})
 	p := &Pages{Stage: s, App: s.Client(t, change...)}
 	mux := http.NewServeMux()
 	mux.Handle("/login", s.Kit.Pages(pages.Login))

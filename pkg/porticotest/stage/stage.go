@@ -85,14 +85,18 @@ func New(t *testing.T) *Stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Kit, err = web.New(web.Config{Issuer: issuer, FormKey: bytes.Repeat([]byte{9}, 32), Explain: s.Refusals,
-		Log: slog.New(slog.NewJSONHandler(&syncWriter{w: s.Log}, nil))})
+	s.Kit, err = web.New(web.Config{
+		Issuer: issuer, FormKey: bytes.Repeat([]byte{9}, 32), Explain: s.Refusals,
+		Log: slog.New(slog.NewJSONHandler(&syncWriter{w: s.Log}, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Finisher = &Finisher{flows: s.Flows}
-	s.Opener = &visit.Opener{Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
-		Clients: s.Clients, Consents: s.Consents, Way: s.Finisher, Signup: true}
+	s.Opener = &visit.Opener{
+		Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
+		Clients: s.Clients, Consents: s.Consents, Way: s.Finisher, Signup: true,
+	}
 	return s
 }
 
