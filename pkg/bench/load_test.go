@@ -21,7 +21,7 @@ type work struct {
 	name string
 	// budgets in milliseconds of CPU: the server's and Postgres's; zero: none.
 	server, postgres float64
-	do    func(worker int) error
+	do               func(worker int) error
 }
 
 // figures are what one kind of request cost.
