@@ -2,10 +2,10 @@ package consent
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"time"
 
+	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/client"
@@ -73,7 +73,7 @@ func NewService(store Store, scopes Scopes, users Users, grants GrantEnder, rev 
 // none of the scopes gives. A public client whose answers go to this device
 // is never covered: anybody could be behind its name (RFC 8252 §8.6).
 func (s *Service) Covers(ctx context.Context, userID string, c *client.Client, q *flow.Request) (bool, error) {
-	if !verifiable(c, q.RedirectURI) {
+	if !assurance.Verifiable(c, q.RedirectURI) {
 		return false, nil
 	}
 	given, err := s.store.Get(ctx, userID, c.ID)
@@ -161,16 +161,6 @@ func singleClaims(raw string, scopes []string) ([]string, error) {
 	return slices.DeleteFunc(requested.Names(), func(name string) bool {
 		return slices.Contains(scopes, claims.ScopeOf(name))
 	}), nil
-}
-
-// verifiable reports whether the client's answers reach nobody else: it
-// proves who it is, or its redirect goes to a web site of its own.
-func verifiable(c *client.Client, redirectURI string) bool {
-	if !c.Public() {
-		return true
-	}
-	u, err := url.Parse(redirectURI)
-	return err == nil && u.Scheme == "https" && u.Host != ""
 }
 
 func within(asked, given []string) bool {
