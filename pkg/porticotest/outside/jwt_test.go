@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 // decode returns header and claims of a JWT, unverified.
@@ -32,3 +33,6 @@ func subOf(t *testing.T, token string) string {
 	sub, _ := c["sub"].(string)
 	return sub
 }
+
+// inAMinute is a time to expire at.
+func inAMinute() int64 { return time.Now().Add(time.Minute).Unix() }
