@@ -88,7 +88,7 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, v *visit.Visit, p
 		RedirectURI: q.RedirectURI,
 		Account:     account(v.User),
 		Scopes:      own, APIs: apis,
-		Remembered: verifiable(c, q.RedirectURI),
+		Remembered: assurance.Verifiable(c, q.RedirectURI),
 		Unverified: c.Source == client.Dynamic,
 		Switch:     pathAccount + "?flow=" + v.Flow.ID,
 		Problem:    problem,
