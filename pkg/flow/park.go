@@ -16,12 +16,16 @@ const parkLimit = 32 << 10
 
 // Park keeps the parameters of a POST until our own GET comes for them: a
 // cross-site POST carries no SameSite=Lax cookies, a redirect to ourselves
-// does. The id opens them once. fault.TooLarge above 32 kB.
+// does. The id opens them once. fault.TooLarge above 32 kB;
+// fault.Limited when it would be one request too many of this address.
 func (s *Service) Park(ctx context.Context, params url.Values) (id string, err error) {
 	value := params.Encode()
 	if len(value) > parkLimit {
 		return "", fault.New(fault.TooLarge, "invalid_request", "The request is too large.").
 			Under("RFC 6749 §3.1 the size of a request is bounded")
+	}
+	if err := s.brake(ctx); err != nil {
+		return "", err
 	}
 	id = secret.New(secret.PendingRequest)
 	now := clock.Now()

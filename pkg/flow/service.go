@@ -8,14 +8,22 @@ import (
 
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/secret"
 )
 
-// Config holds how long things last. Zero durations take the defaults.
+// Config holds how long things last, and how many. Zero durations take the
+// defaults.
 type Config struct {
 	TTL      time.Duration // an open flow; default 30 minutes
 	KeepDone time.Duration // what is over, so that its page leads back; default 24 hours
 	ParkTTL  time.Duration // a parked request; default 5 minutes
+
+	// Limits count the requests that one address makes us keep; nil: they are
+	// not counted.
+	Limits limit.Store
+	// LimitFactor multiplies how many one address may; default 1.
+	LimitFactor int
 }
 
 func (c Config) withDefaults() Config {
@@ -58,9 +66,15 @@ func (s *Service) Begin(browserToken string, q Request) *Flow {
 }
 
 // Save keeps the flow as it is now. fault.Conflict when another request of
-// the same tab saved in between; fault.Unavailable when the store is down.
-// The flow is unchanged when saving fails.
+// the same tab saved in between; fault.Unavailable when the store is down;
+// fault.Limited when it would be one new flow too many of this address. The
+// flow is unchanged when saving fails.
 func (s *Service) Save(ctx context.Context, f *Flow) error {
+	if !f.Saved {
+		if err := s.brake(ctx); err != nil {
+			return err
+		}
+	}
 	next := *f
 	next.Version++
 	next.Saved = true

@@ -110,7 +110,7 @@ func (s *Server) clientAuthentication() *clientauth.Authenticator {
 // pages joins the steps of a login: the authorization endpoint hands over to
 // the dispatcher, every step returns to it, and it ends with the finisher.
 func (s *Server) pages(e *endpoints, codes authorize.Codes) {
-	flows := flow.NewService(s.short.Flows, s.fingerprint, flow.Config{})
+	flows := flow.NewService(s.short.Flows, s.fingerprint, flow.Config{Limits: s.short.Limits, LimitFactor: s.cfg.LimitFactor})
 	finisher := authorize.NewFinisher(authorize.FinisherDeps{
 		Issuer: s.cfg.Issuer, Kit: s.kit, Clients: s.Clients, Scopes: s.APIs, Flows: flows,
 		Sessions: s.Sessions, Users: s.Users, Consents: s.Consents, Codes: codes, Health: s.short,

@@ -1,0 +1,92 @@
+package flow_test
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/limit"
+	"github.com/portico-id/portico/pkg/secret"
+	"github.com/portico-id/portico/pkg/trail"
+)
+
+// counter allows what a rule allows, for ever.
+type counter struct {
+	keys map[string]int
+	fail error
+}
+
+func (c *counter) Take(_ context.Context, rule limit.Rule, key string, _ time.Time) (limit.Result, error) {
+	if c.fail != nil {
+		return limit.Result{}, c.fail
+	}
+	if c.keys[rule.Name+" "+key] >= rule.Max {
+		return limit.Result{RetryAfter: time.Minute}, nil
+	}
+	c.keys[rule.Name+" "+key]++
+	return limit.Result{Allowed: true}, nil
+}
+
+func (c *counter) Give(context.Context, limit.Rule, string, time.Time) error { return nil }
+func (c *counter) Reset(context.Context, limit.Rule, string) error           { return nil }
+
+func from(t *testing.T, addr string) context.Context {
+	t.Helper()
+	return trail.With(t.Context(), &trail.Trail{Remote: netip.MustParseAddr(addr)})
+}
+
+// A stranger who only opens login pages must not fill the store.
+func TestKeptRequestsOfOneAddressAreBounded(t *testing.T) {
+	for factor, want := range map[int]int{0: 600, 1: 600, 3: 1800} {
+		c := &counter{keys: map[string]int{}}
+		s := flow.NewService(newMemory(), secret.NewFingerprinter(make([]byte, 32)), flow.Config{Limits: c, LimitFactor: factor})
+		stranger := from(t, "203.0.113.9")
+		first := s.Begin("browser", request())
+		if err := s.Save(stranger, first); err != nil {
+			t.Fatal(err)
+		}
+		kept := 1
+		for ; kept <= want; kept++ {
+			if kept%2 == 0 {
+				if err := s.Save(stranger, s.Begin("browser", request())); err != nil {
+					break
+				}
+			} else if _, err := s.Park(stranger, url.Values{"client_id": {"shop"}}); err != nil {
+				break
+			}
+		}
+		if kept != want {
+			t.Errorf("factor %d: %d requests were kept, want %d", factor, kept, want)
+		}
+		_, err := s.Park(stranger, url.Values{})
+		if f := fault.As(err); f.Kind != fault.Limited || f.RetryAfter != time.Minute {
+			t.Errorf("one too many: %v after %s, want limited after a minute", err, f.RetryAfter)
+		}
+		if err := s.Save(stranger, s.Begin("browser", request())); !fault.Is(err, fault.Limited) {
+			t.Errorf("one flow too many: %v", err)
+		}
+		if err := s.Save(stranger, first); err != nil {
+			t.Errorf("a flow that is kept already was stopped: %v", err)
+		}
+		if err := s.Save(from(t, "203.0.113.10"), s.Begin("browser", request())); err != nil {
+			t.Errorf("another address was stopped: %v", err)
+		}
+	}
+}
+
+func TestUncountedRequestsAreNotKept(t *testing.T) {
+	down := fault.New(fault.Unavailable, "temporarily_unavailable", "Try again.")
+	store := newMemory()
+	s := flow.NewService(store, secret.NewFingerprinter(make([]byte, 32)), flow.Config{Limits: &counter{fail: down}})
+	f := s.Begin("browser", request())
+	if err := s.Save(t.Context(), f); !fault.Is(err, fault.Unavailable) || f.Saved || f.Version != 0 {
+		t.Errorf("Save = %v, saved %v", err, f.Saved)
+	}
+	if _, err := s.Park(t.Context(), url.Values{}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Park = %v", err)
+	}
+}
