@@ -20,7 +20,14 @@ type Session struct {
 
 var _ openid.Session = (*Session)(nil)
 
+// newSession returns a session for fosite, which answers server_error when
+// somebody signed in later than its own clock says: at an instance whose clock
+// is ahead, or before this one's was set back. Whether that login still counts
+// is decided elsewhere, and tokens tell the true time.
 func newSession(subject string, authTime, now time.Time) *Session {
+	if present := time.Now(); authTime.After(present) {
+		authTime = present
+	}
 	return &Session{
 		subject: subject,
 		expires: make(map[fosite.TokenType]time.Time, 3),
