@@ -72,7 +72,7 @@ func (sh *shell) apiCreate() *cobra.Command {
 			return sh.with(cmd.Context(), func(s *server.Server) error {
 				made, err := s.APIs.Create(cmd.Context(), a)
 				if err != nil {
-					return err
+					return taken(err, "This audience, or one of the scopes, belongs to an API already.", "portico api list shows them")
 				}
 				v := viewAPI(made)
 				return sh.show(v, func(w io.Writer) {

@@ -103,7 +103,7 @@ func (sh *shell) complain(err error) {
 	}
 	fmt.Fprintln(sh.Stderr, "portico:", f.Say)
 	for _, v := range f.Compared {
-		fmt.Fprintf(sh.Stderr, "  %s: got %q, want %s\n", v.Name, v.Got, v.Want)
+		fmt.Fprintf(sh.Stderr, "  %s\n", compared(v))
 	}
 	if f.Hint != "" {
 		fmt.Fprintln(sh.Stderr, "hint:", f.Hint)
@@ -113,6 +113,22 @@ func (sh *shell) complain(err error) {
 			fmt.Fprintln(sh.Stderr, "cause:", f.Cause)
 		}
 	}
+}
+
+// compared writes what a rule looked at.
+func compared(v fault.Value) string {
+	if v.Want == "" {
+		return fmt.Sprintf("%s: got %q", v.Name, v.Got)
+	}
+	return fmt.Sprintf("%s: got %q, want %s", v.Name, v.Got, v.Want)
+}
+
+// taken says what was there already.
+func taken(err error, sentence, hint string) error {
+	if fault.Is(err, fault.Conflict) {
+		return fault.Hide(err, fault.Conflict, "already_exists", sentence).WithHint("%s", hint)
+	}
+	return err
 }
 
 // show prints v as JSON, or text when that is what was asked for.

@@ -98,7 +98,7 @@ func (sh *shell) clientCreate() *cobra.Command {
 			return sh.with(cmd.Context(), func(s *server.Server) error {
 				made, secret, err := s.Clients.Create(cmd.Context(), c)
 				if err != nil {
-					return err
+					return taken(err, "A client with this id exists.", "choose another --id, or leave it out for a random one")
 				}
 				v := viewClient(&made, secret)
 				return sh.show(v, v.print)

@@ -36,7 +36,7 @@ func printRefusal(w io.Writer, r explain.Refusal) {
 	}
 	line("rule", r.Rule)
 	for _, v := range r.Compared {
-		fmt.Fprintf(w, "%-17s got %q, want %s\n", v.Name+":", v.Got, v.Want)
+		line("compared", compared(v))
 	}
 	line("client", r.ClientID)
 	line("person", r.UserID)

@@ -76,7 +76,7 @@ func (sh *shell) userCreate() *cobra.Command {
 			return sh.with(cmd.Context(), func(s *server.Server) error {
 				made, err := s.CreateUser(cmd.Context(), u, password)
 				if err != nil {
-					return err
+					return taken(err, "A person with this e-mail address or user name exists.", "portico user list shows everybody")
 				}
 				v := viewUser(&made)
 				return sh.show(v, v.print)
