@@ -213,3 +213,17 @@ func cloneValues(v url.Values) url.Values {
 	}
 	return out
 }
+
+// FetchURL sends a GET to an absolute address of the server.
+func (s *Server) FetchURL(address string) *Answer {
+	s.tb.Helper()
+	req, err := http.NewRequestWithContext(s.tb.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	a, err := s.do(req)
+	if err != nil {
+		s.tb.Fatalf("GET %s: %v", address, err)
+	}
+	return a
+}

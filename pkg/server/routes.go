@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/portico-id/portico/pkg/config"
 	"github.com/portico-id/portico/pkg/oauth"
 	"github.com/portico-id/portico/pkg/oidc/discovery"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -56,7 +57,7 @@ func (s *Server) routes(e *endpoints) http.Handler {
 	}
 	if e.register != nil {
 		below = append(below,
-			route{protocol.PathRegister, forBrowsers(protocolEndpoint(e.register.Register))},
+			route{protocol.PathRegister, web.CORSClients(s.originMayRegister, protocolEndpoint(e.register.Register))},
 			route{protocol.PathRegister + "/*", forBrowsers(protocolEndpoint(e.register.Configure))})
 	}
 	below = append(below, s.playground(page)...)
@@ -124,6 +125,15 @@ func (s *Server) writeOAuthError(w http.ResponseWriter, r *http.Request, _ int, 
 // of registered clients.
 func (s *Server) originAllowed(ctx context.Context, origin string) bool {
 	return origin == strings.TrimSuffix(s.kit.URL(""), s.kit.At("")) || s.Clients.OriginAllowed(ctx, origin)
+}
+
+// originMayRegister answers CORS at the registration endpoint. A client that
+// is a web page has no registered origin before it registered: where everybody
+// may register, every page may. It can do no more than what anybody does
+// without a browser, because no credential is looked at; the limit per address
+// holds all the same.
+func (s *Server) originMayRegister(ctx context.Context, origin string) bool {
+	return s.cfg.Registration == config.RegistrationOpen || s.originAllowed(ctx, origin)
 }
 
 // home leads people who typed the address somewhere useful.
