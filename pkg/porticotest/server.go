@@ -30,19 +30,23 @@ type Server struct {
 	Log *Log
 
 	tb        testing.TB
+	set       setup
 	issuer    *url.URL
 	transport *http.Transport
 	stop      context.CancelFunc
 	ended     chan struct{}
-	once      sync.Once
+	once      *sync.Once
 }
 
 // Option changes the settings of a server before it starts.
 type Option func(*setup)
 
 type setup struct {
-	cfg  config.Config
-	pipe bool
+	cfg     config.Config
+	pipe    bool
+	host    string // of the issuer
+	address string // to listen on
+	log     *Log
 }
 
 // With edits the settings.
@@ -56,6 +60,9 @@ func Stores(databaseURL, redisURL string) Option {
 // Issuer makes the server one of several of the same issuer: it answers on
 // its own address, and calls of this Server go there.
 func Issuer(issuer string) Option { return With(func(c *config.Config) { c.Issuer = issuer }) }
+
+// Host gives the issuer another name of this machine than 127.0.0.1.
+func Host(name string) Option { return func(s *setup) { s.host = name } }
 
 // InMemory connects clients through memory instead of the network, so that a
 // whole flow runs in a testing/synctest bubble.
@@ -88,44 +95,73 @@ func Start(tb testing.TB, opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := setup{cfg: *base}
+	set := setup{cfg: *base, address: "127.0.0.1:0", log: &Log{}}
 	set.cfg.Dev = true
 	for _, o := range opts {
 		o(&set)
 	}
-	listener, transport, err := network(set.pipe)
-	if err != nil {
+	s := &Server{tb: tb, set: set, Log: set.log}
+	if err := s.start(); err != nil {
 		return nil, err
 	}
-	if set.cfg.Issuer == "" {
-		set.cfg.Issuer = "http://" + listener.Addr().String()
+	tb.Cleanup(func() { s.Stop() })
+	return s, nil
+}
+
+// start opens the product and serves it.
+func (s *Server) start() error {
+	set := &s.set
+	listener, transport, err := network(set.pipe, set.address)
+	if err != nil {
+		return err
 	}
-	log := &Log{}
-	inner, err := server.Open(tb.Context(), &set.cfg, server.Options{
-		Migrate: true, Serving: true, Version: "test", Log: observe.NewLogger(log, set.cfg.LogLevel, "json"),
+	set.address = listener.Addr().String()
+	if set.cfg.Issuer == "" {
+		set.cfg.Issuer = "http://" + set.issuerHost(set.address)
+	}
+	inner, err := server.Open(s.tb.Context(), &set.cfg, server.Options{
+		Migrate: true, Serving: true, Version: "test", Log: observe.NewLogger(set.log, set.cfg.LogLevel, "json"),
 	})
 	if err != nil {
 		_ = listener.Close()
-		return nil, err
+		return err
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
-	s := &Server{
-		Server: inner, URL: set.cfg.Issuer, Log: log, tb: tb,
-		issuer: set.cfg.IssuerURL(), transport: transport, stop: stop, ended: make(chan struct{}),
-	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(s.tb.Context()))
+	ended := make(chan struct{})
+	s.Server, s.URL, s.issuer, s.transport = inner, set.cfg.Issuer, set.cfg.IssuerURL(), transport
+	s.stop, s.ended, s.once = stop, ended, &sync.Once{}
 	go func() {
-		defer close(s.ended)
+		defer close(ended)
 		if err := inner.Serve(ctx, listener); err != nil {
-			slog.New(slog.NewTextHandler(log, nil)).Error("serve", "error", err)
+			slog.New(slog.NewTextHandler(set.log, nil)).Error("serve", "error", err)
 		}
 	}()
-	tb.Cleanup(s.Stop)
-	return s, nil
+	return nil
+}
+
+func (s *setup) issuerHost(address string) string {
+	if s.host == "" {
+		return address
+	}
+	_, port, _ := net.SplitHostPort(address) // of an open listener
+	return net.JoinHostPort(s.host, port)
+}
+
+// Restart stops the server and starts it again on the same data, at the same
+// address, as an upgrade does. Nobody may use the server meanwhile, but
+// browsers made before go on.
+func (s *Server) Restart() {
+	s.tb.Helper()
+	s.Stop()
+	if err := s.start(); err != nil {
+		s.tb.Fatalf("portico does not start again: %v", err)
+	}
 }
 
 // Stop ends the server as SIGTERM does, and waits for it.
 func (s *Server) Stop() {
 	s.once.Do(func() {
+		s.transport.CloseIdleConnections() // else the server waits for them to be silent
 		s.stop()
 		<-s.ended
 		s.transport.CloseIdleConnections()
@@ -137,12 +173,12 @@ func (s *Server) Stop() {
 
 // network opens a listener and the transport that reaches it, whatever host
 // an address names: all names lead to this server.
-func network(pipe bool) (net.Listener, *http.Transport, error) {
+func network(pipe bool, address string) (net.Listener, *http.Transport, error) {
 	if pipe {
 		l := newPipeListener()
 		return l, &http.Transport{DialContext: l.dial, IdleConnTimeout: time.Second}, nil
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, nil, err
 	}

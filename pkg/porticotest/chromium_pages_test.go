@@ -1,0 +1,165 @@
+package porticotest_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"github.com/portico-id/portico/pkg/porticotest"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/server"
+	"github.com/portico-id/portico/static"
+)
+
+// The pages that a plain login does not come by.
+func TestChromiumPages(t *testing.T) {
+	s := porticotest.New(t)
+	app := newWebApp(t, porticotest.Web)
+	stranger := registerStranger(t, s)
+	for name, tt := range map[string]struct {
+		prepare func(*tab)
+		hosts   []string
+		shows   string
+	}{
+		"register": {shows: "register-submit", prepare: func(tb *tab) { tb.visit(app.request(s, "prompt", "create")) }},
+		"register-error": {shows: "password-problem", prepare: func(tb *tab) {
+			tb.visit(app.request(s, "prompt", "create"))
+			tb.fill("name", "Alice", "email", server.DemoPeople[0], "password", "short")
+			tb.press("register-submit")
+		}},
+		"chooser": {shows: "chooser-other", prepare: func(tb *tab) {
+			tb.visit(app.request(s))
+			tb.signIn(server.DemoPeople[0])
+			tb.visit(app.request(s, "prompt", "select_account"))
+		}},
+		"login-again": {shows: "login-submit", prepare: func(tb *tab) {
+			tb.visit(app.request(s))
+			tb.signIn(server.DemoPeople[0])
+			tb.visit(app.request(s, "prompt", "login"))
+		}},
+		"login-stranger": {shows: "login-submit", hosts: []string{stranger.logo}, prepare: func(tb *tab) {
+			tb.visit(s.URL + s.AuthorizeURL(stranger.App, "openid"))
+		}},
+		"consent-stranger": {shows: "consent-allow", hosts: []string{stranger.logo}, prepare: func(tb *tab) {
+			tb.visit(s.URL + s.AuthorizeURL(stranger.App, "openid profile email address phone offline_access roles orders:read orders:write"))
+			tb.signIn(server.DemoPeople[1])
+		}},
+		"error": {shows: "request-id", prepare: func(tb *tab) {
+			tb.visit(app.request(s, "redirect_uri", "https://nowhere.example/"))
+		}},
+		"not-found": {shows: "request-id", prepare: func(tb *tab) { tb.visit(s.URL + "/nowhere") }},
+		"logout-client": {shows: "logout-confirm", prepare: func(tb *tab) {
+			tb.visit(app.request(s))
+			tb.signIn(server.DemoPeople[0])
+			tb.visit(s.URL + protocol.PathLogout + "?client_id=" + app.ID)
+		}},
+		"stayed": {shows: "main", prepare: func(tb *tab) {
+			tb.visit(app.request(s))
+			tb.signIn(server.DemoPeople[0])
+			tb.visit(s.URL + protocol.PathLogout)
+			tb.press("logout-stay")
+		}},
+		"playground": {shows: "playground-signin", prepare: func(tb *tab) { tb.visit(s.URL + protocol.PathPlayground) }},
+	} {
+		for _, language := range []string{"en", "de"} {
+			t.Run(name+" "+language, func(t *testing.T) {
+				tb := newTab(t, append(tt.hosts, s.URL, app.URL)...)
+				tb.do(command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
+					Headers: network.Headers{"Accept-Language": language},
+				}))
+				tt.prepare(tb)
+				tb.shows(tt.shows)
+				if got := evaluate[string](tb, `document.documentElement.lang`); got != language {
+					t.Errorf("the page is in %q, want %q", got, language)
+				}
+				if h1 := evaluate[float64](tb, `document.querySelectorAll("h1").length`); h1 != 1 {
+					t.Errorf("%v headings of the first level, want 1", h1)
+				}
+				// The words differ between languages, the colours do not.
+				on := screens
+				if language != "en" {
+					on = screens[2:3]
+				}
+				for _, one := range on {
+					tb.inspect(name+"-"+language, one)
+				}
+			})
+		}
+	}
+}
+
+// stranger is an application that registered itself with everything that
+// makes a page long.
+type strangerApp struct {
+	porticotest.App
+	logo string
+}
+
+func registerStranger(t *testing.T, s *porticotest.Server) strangerApp {
+	t.Helper()
+	logo := httptest.NewServer(static.Icon())
+	t.Cleanup(logo.Close)
+	app := s.Register(map[string]any{
+		"client_name": strings.Repeat("Unbreakable", 9), "logo_uri": logo.URL + "/logo.png",
+		"policy_uri": "https://stranger.example/policy", "tos_uri": "https://stranger.example/terms",
+		"scope":                      "openid profile email address phone offline_access roles orders:read orders:write",
+		"redirect_uris":              []string{"https://" + strings.Repeat("long.", 20) + "stranger.example/callback"},
+		"token_endpoint_auth_method": protocol.AuthNone,
+	})
+	return strangerApp{app, logo.URL}
+}
+
+// The first thing a newcomer sees, from the first step to the last: every
+// token is verified by the page itself.
+func TestChromiumPlayground(t *testing.T) {
+	s := porticotest.New(t)
+	tb := newTab(t, s.URL)
+	tb.visit(s.URL + protocol.PathPlayground)
+	tb.ready()
+	tb.press("playground-signin")
+	tb.signIn(server.DemoPeople[0])
+	tb.press("consent-allow")
+	tb.ready()
+	for _, step := range []struct {
+		id     string
+		checks int // of the answer and of its tokens
+	}{{"code", 13}, {"userinfo", 1}, {"machine", 5}, {"refresh", 10}} {
+		if step.id != "code" {
+			tb.send(step.id)
+		}
+		tb.until(fmt.Sprintf(`document.querySelectorAll("#%s .checks li").length >= %d`, step.id, step.checks))
+		if bad := evaluate[[]string](tb, `[...document.querySelectorAll("#`+step.id+` .bad")].map(e => e.innerText)`); len(bad) > 0 {
+			t.Errorf("step %s: these checks do not hold: %q", step.id, bad)
+		}
+	}
+	tb.send("introspect")
+	tb.until(`document.querySelector("#introspect [data-answer]").textContent.includes('"active": true')`)
+	tb.send("revoke")
+	tb.until(`document.querySelector("#revoke [data-answer]").textContent.includes(" 200 ")`)
+	tb.send("introspect")
+	tb.until(`document.querySelector("#introspect [data-answer]").textContent.includes('"active": false')`)
+	for _, on := range screens {
+		tb.inspect("playground-full", on)
+	}
+	tb.press("playground-signout")
+	tb.ready()
+	if at := tb.address(); !strings.HasPrefix(at, s.URL+protocol.PathPlayground) {
+		t.Errorf("after the sign-out the browser is at %s:\n%s", at, tb.text())
+	}
+}
+
+// ready waits until the playground has done what it does by itself.
+func (tb *tab) ready() {
+	tb.t.Helper()
+	tb.do(chromedp.WaitReady(chromedp.CSS(`#playground[data-ready="yes"]`)))
+}
+
+// send presses the button of a step of the playground.
+func (tb *tab) send(step string) {
+	tb.t.Helper()
+	tb.do(chromedp.Click(chromedp.CSS(`#` + step + ` [data-act] button`)))
+}
