@@ -243,6 +243,8 @@
     // The documents are folded: their boxes are measured when they are seen.
     const more = show.root.querySelector("details");
     more.addEventListener("toggle", () => more.querySelectorAll("pre").forEach(show.fit));
+    // What scrolls depends on the width: a phone may be turned.
+    window.addEventListener("resize", () => show.root.querySelectorAll("pre").forEach(show.fit));
   }
 
   function onClick(id, act) { step(id).querySelector("[data-send]").addEventListener("click", act); }
