@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -29,7 +30,7 @@ func (s *Server) drain(servers []*http.Server, public []net.Listener) {
 	}
 	s.conns.settle(ctx)
 	for _, srv := range servers {
-		if err := srv.Shutdown(ctx); err != nil {
+		if err := srv.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) { // the listeners are closed by now
 			s.log.Warn("requests were cut off at shutdown", "error", err)
 			_ = srv.Close()
 		}
