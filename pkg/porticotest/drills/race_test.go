@@ -183,3 +183,22 @@ func TestAConsentThatIsSentFiftyTimesGivesOneCode(t *testing.T) {
 		want(t, "code exchange", s.Exchange(web, code), http.StatusOK)
 	}
 }
+
+func TestARegistrationThatIsSentFiftyTimesMakesOneAccount(t *testing.T) {
+	s := shared(t).instance(t)
+	b := s.NewBrowser()
+	page := b.Get(s.AuthorizeURL(web, everything, protocol.Prompt, protocol.PromptCreate))
+	if page.URL.Path != protocol.PathSignup {
+		t.Fatalf("no registration: %s %d %s", page.URL, page.Status, page.Text())
+	}
+	const email = "carol@example.com"
+	resubmit(t, b, page, url.Values{"name": {"Carol"}, "email": {email}, "password": {server.DemoPassword}})
+	if _, err := s.Users.ByIdentifier(t.Context(), email); err != nil {
+		t.Fatalf("no account was made: %v", err)
+	}
+	first := b.SignIn(page.URL.String(), email).URL.Query().Get(protocol.Code)
+	if first == "" {
+		t.Fatal("the registration led to no code")
+	}
+	want(t, "code exchange", s.Exchange(web, first), http.StatusOK)
+}
