@@ -127,12 +127,30 @@ func TestOpenIDClient(t *testing.T) {
 	needNode(t)
 	s := porticotest.New(t)
 	for _, scenario := range [][]string{
-		{"default"}, {"oauthMetadata"}, {"basic"}, {"post"}, {"public"}, {"bare"}, {"machine"},
-		{"privateKey", "ES256"}, {"privateKey", "RS256"}, {"privateKey", "PS256"}, {"privateKey", "EdDSA"},
-		{"jwksURI"}, {"jwksURIGone"},
-		{"idTokenAlgorithm", "ES256"}, {"idTokenAlgorithm", "PS256"}, {"idTokenAlgorithm", "EdDSA"},
-		{"signedAnswers", "RS256"}, {"signedAnswers", "ES256"},
-		{"formPost"}, {"fragment"}, {"freshLogin"}, {"refusals"}, {"loopbackResource"}, {"logout"},
+		{"default"},
+		{"oauthMetadata"},
+		{"basic"},
+		{"post"},
+		{"public"},
+		{"bare"},
+		{"machine"},
+		{"privateKey", "ES256"},
+		{"privateKey", "RS256"},
+		{"privateKey", "PS256"},
+		{"privateKey", "EdDSA"},
+		{"jwksURI"},
+		{"jwksURIGone"},
+		{"idTokenAlgorithm", "ES256"},
+		{"idTokenAlgorithm", "PS256"},
+		{"idTokenAlgorithm", "EdDSA"},
+		{"signedAnswers", "RS256"},
+		{"signedAnswers", "ES256"},
+		{"formPost"},
+		{"fragment"},
+		{"freshLogin"},
+		{"refusals"},
+		{"loopbackResource"},
+		{"logout"},
 	} {
 		t.Run(strings.Join(scenario, " "), func(t *testing.T) {
 			t.Parallel()

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"testing"
 	"time"
 
@@ -196,7 +194,5 @@ func body(t testing.TB, res *http.Response) string {
 	}
 	return string(b)
 }
-
-func has(m url.Values) []string { return slices.Sorted(maps.Keys(m)) }
 
 var errBroken = errors.New("dial tcp 10.0.0.1:5432: connect refused")

@@ -33,7 +33,7 @@ type wire struct {
 // tap puts a wire between Portico and the server at the address.
 func tap(t *testing.T, to string) *wire {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func tap(t *testing.T, to string) *wire {
 
 func (w *wire) join(in net.Conn, to string) {
 	defer func() { _ = in.Close() }()
-	out, err := net.Dial("tcp", to) //nolint:noctx // loopback
+	out, err := net.Dial("tcp", to)
 	if err != nil {
 		return
 	}

@@ -19,7 +19,7 @@ func TestThreeInstancesStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	var sets []string
 	for i, a := range addresses {
 		s.ready(children[i], "http://"+a)
-		res, err := http.Get("http://" + a + protocol.PathJWKS) //nolint:noctx,gosec // loopback
+		res, err := http.Get("http://" + a + protocol.PathJWKS) //nolint:gosec // loopback
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestThreeInstancesStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	c := s.caller()
 	tokens := c.must(online)
 	for _, a := range addresses {
-		req, err := http.NewRequest(http.MethodGet, "http://"+a+protocol.PathUserinfo, nil) //nolint:noctx // loopback
+		req, err := http.NewRequest(http.MethodGet, "http://"+a+protocol.PathUserinfo, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -229,8 +229,10 @@ func TestKeysByReferenceReachNothingPrivate(t *testing.T) {
 		"https://172.16.0.1/jwks", "https://169.254.169.254/latest/meta-data", "https://[fe80::1]/jwks", "https://[fd00::1]/jwks", "https://100.64.0.1/jwks", "https://0.0.0.0/jwks",
 		"https://224.0.0.1/jwks", "https://[64:ff9b::7f00:1]/jwks", strings.Replace(s.URL, "http:", "https:", 1) + "/oauth2/jwks",
 	} {
-		meta, err := json.Marshal(map[string]any{"redirect_uris": []string{"https://a.example/cb"}, "grant_types": []string{"authorization_code", "client_credentials"},
-			"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": uri})
+		meta, err := json.Marshal(map[string]any{
+			"redirect_uris": []string{"https://a.example/cb"}, "grant_types": []string{"authorization_code", "client_credentials"},
+			"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": uri,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,7 +70,8 @@ func TestSessionFixation(t *testing.T) {
 	attacker.SignIn(s.AuthorizeURL(porticotest.Web, "openid"), server.DemoPeople[1])
 	planted := cookie(attacker, "portico_session")
 	a := send(t, s, call{method: "POST", path: action, body: values.Encode(), header: []string{
-		"Cookie", "portico_session=" + planted + "; " + cookieHeader(b), "Origin", s.URL, "Sec-Fetch-Site", "same-origin"}})
+		"Cookie", "portico_session=" + planted + "; " + cookieHeader(b), "Origin", s.URL, "Sec-Fetch-Site", "same-origin",
+	}})
 	if a.status != http.StatusSeeOther {
 		t.Fatalf("login: %d %s", a.status, a.body)
 	}
@@ -283,7 +284,8 @@ func tried(t *testing.T, s *porticotest.Server, username, password string, heade
 	v.Set("username", username)
 	v.Set("password", password)
 	return send(t, s, call{method: "POST", path: at, body: v.Encode(), header: append([]string{
-		"Cookie", cookieHeader(b), "Origin", s.URL, "Sec-Fetch-Site", "same-origin"}, header...)})
+		"Cookie", cookieHeader(b), "Origin", s.URL, "Sec-Fetch-Site", "same-origin",
+	}, header...)})
 }
 
 // perFlow are the parts of a page in which two equal ones differ.

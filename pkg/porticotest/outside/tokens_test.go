@@ -78,7 +78,7 @@ func forgeries(t *testing.T, s *porticotest.Server, good string) map[string]stri
 		}
 		return h
 	}
-	ownJWK := map[string]any{"kty": "EC", "crv": "P-256", "x": b64(own.X.FillBytes(make([]byte, 32))), "y": b64(own.Y.FillBytes(make([]byte, 32)))} //nolint:staticcheck // the coordinates of a JWK
+	ownJWK := map[string]any{"kty": "EC", "crv": "P-256", "x": b64(own.X.FillBytes(make([]byte, 32))), "y": b64(own.Y.FillBytes(make([]byte, 32)))}
 	bob := map[string]any{}
 	for k, v := range claims {
 		bob[k] = v
@@ -123,7 +123,12 @@ func forgeries(t *testing.T, s *porticotest.Server, good string) map[string]stri
 		case "RSA":
 			public = &rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())}
 		case "EC":
-			public = &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(k.X), Y: number(k.Y)}
+			point := append([]byte{4}, number(k.X).FillBytes(make([]byte, 32))...)
+			key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(point, number(k.Y).FillBytes(make([]byte, 32))...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			public = key
 		default:
 			continue
 		}
