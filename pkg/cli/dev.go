@@ -78,7 +78,7 @@ func (sh *shell) welcome(c *config.Config) {
 }
 
 func (v welcome) print(w io.Writer) {
-	fmt.Fprintf(w, "\nPortico is ready.\n\n  issuer      %s\n  playground  %s\n  console     %s\n\n", v.Issuer, v.Playground, v.Console)
+	fmt.Fprintf(w, "\nPortico is ready.\n\n  issuer      %s\n  playground  %s\n  console     %s (not in this version: use portico client, user, keys)\n\n", v.Issuer, v.Playground, v.Console)
 	fmt.Fprintln(w, "  people")
 	for _, p := range v.People {
 		fmt.Fprintf(w, "    %-20s %s  %s\n", p.Email, p.Password, p.Note)
