@@ -39,6 +39,13 @@ var methods = []string{
 // method besides methods, before anything is read or looked up.
 func (k *Kit) Limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TransferEncoding) > 0 {
+			// net/http reads the chunks and forgets a Content-Length beside
+			// them. A proxy that went by the length holds the rest for a
+			// request of its own, so nothing more is read from this
+			// connection (RFC 9112 §6.1).
+			w.Header().Set("Connection", "close")
+		}
 		if err := k.bounds(w, r); err != nil {
 			k.fail(watch(w), r, err)
 			return

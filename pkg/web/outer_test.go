@@ -196,3 +196,25 @@ func TestOverTheWire(t *testing.T) {
 		t.Errorf("flush through the kit: %d", res.StatusCode)
 	}
 }
+
+// A length beside chunks is gone when we see the request, so every chunked
+// request ends its connection.
+func TestChunkedRequestsEndTheConnection(t *testing.T) {
+	k := newRig(t, "https://id.example")
+	for name, tt := range map[string]struct {
+		encoding []string
+		kind     string
+		closes   bool
+	}{
+		"chunked":              {[]string{"chunked"}, "application/json", true},
+		"chunked, and refused": {[]string{"chunked"}, "multipart/form-data", true},
+		"by length":            {nil, "application/json", false},
+	} {
+		r := post("/", "x", "Content-Type", tt.kind)
+		r.TransferEncoding = tt.encoding
+		w := serve(k.Outer(http.NotFoundHandler()), r)
+		if got := w.Header().Get("Connection") == "close"; got != tt.closes {
+			t.Errorf("%s: connection closed %v, want %v", name, got, tt.closes)
+		}
+	}
+}
