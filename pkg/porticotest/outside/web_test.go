@@ -121,9 +121,16 @@ func TestForwardedHeadersAreNotBelieved(t *testing.T) {
 		"X-Original-URL", "/oauth2/jwks", "X-Rewrite-URL", "/evil", "X-Forwarded-Prefix", "/evil", "X-Host", "evil.example", "X-Request-Id", "evil-id", "X-Correlation-Id", "evil-id", "Traceparent", "00-evil0000000000000000000000000000-0000000000000001-01",
 	}
 	for _, c := range []call{
-		{path: protocol.PathOpenIDConfiguration}, {path: protocol.PathOAuthServer}, {path: protocol.PathAuthorize, query: authorizeQuery(s)},
-		{path: protocol.PathAuthorize, query: authorizeQuery(s, "prompt", "none")}, {path: protocol.PathAuthorize}, {path: protocol.PathLogout}, {path: "/"}, {path: "/nothing"},
-		{method: "POST", path: protocol.PathAuthorize, body: authorizeQuery(s)}, {method: "POST", path: protocol.PathToken, body: "grant_type=x"},
+		{path: protocol.PathOpenIDConfiguration},
+		{path: protocol.PathOAuthServer},
+		{path: protocol.PathAuthorize, query: authorizeQuery(s)},
+		{path: protocol.PathAuthorize, query: authorizeQuery(s, "prompt", "none")},
+		{path: protocol.PathAuthorize},
+		{path: protocol.PathLogout},
+		{path: "/"},
+		{path: "/nothing"},
+		{method: "POST", path: protocol.PathAuthorize, body: authorizeQuery(s)},
+		{method: "POST", path: protocol.PathToken, body: "grant_type=x"},
 		{method: "POST", path: protocol.PathRegister, body: `{"redirect_uris":["https://a.example/cb"]}`, header: []string{"Content-Type", "application/json"}},
 	} {
 		c.header = append(c.header, lies...)
