@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/portico-id/portico/pkg/paging"
 	"github.com/portico-id/portico/pkg/porticotest"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/server"
@@ -195,6 +196,10 @@ func TestARegistrationThatIsSentFiftyTimesMakesOneAccount(t *testing.T) {
 	resubmit(t, b, page, url.Values{"name": {"Carol"}, "email": {email}, "password": {server.DemoPassword}})
 	if _, err := s.Users.ByIdentifier(t.Context(), email); err != nil {
 		t.Fatalf("no account was made: %v", err)
+	}
+	people, err := s.Users.List(t.Context(), paging.Page{Size: 100})
+	if err != nil || len(people) != len(server.DemoPeople)+1 {
+		t.Errorf("%d people are there (%v), want one more than %d", len(people), err, len(server.DemoPeople))
 	}
 	first := b.SignIn(page.URL.String(), email).URL.Query().Get(protocol.Code)
 	if first == "" {
