@@ -72,6 +72,8 @@ func TestMistakes(t *testing.T) {
 		"unknown variable":       {env: []string{"PORTICO_DATABSE_URL=x"}, want: []string{"PORTICO_DATABSE_URL: unknown setting", `"database_url"`}},
 		"file of no secret":      {env: []string{"PORTICO_LISTEN_FILE=/x"}, want: []string{"only secrets"}},
 		"unreadable secret":      {env: []string{"PORTICO_REDIS_URL_FILE=/does/not/exist"}, want: []string{"PORTICO_REDIS_URL_FILE", "cannot be read"}},
+		"variable twice":         {env: []string{"PORTICO_LISTEN=:1", "PORTICO_LISTEN=:2"}, want: []string{"PORTICO_LISTEN is set twice"}},
+		"value and file":         {env: []string{"PORTICO_REDIS_URL=redis://h", "PORTICO_REDIS_URL_FILE=/dev/null"}, want: []string{"PORTICO_REDIS_URL and PORTICO_REDIS_URL_FILE are both set"}},
 		"bad proxy":              {env: []string{"PORTICO_TRUSTED_PROXIES=everywhere"}, want: []string{`"everywhere"`, "CIDR"}},
 		"bad database":           {env: []string{"PORTICO_DATABASE_URL=mysql://x"}, want: []string{"postgres://"}},
 		"short key":              {env: []string{"PORTICO_ENCRYPTION_KEYS=c2hvcnQ="}, want: []string{"encryption key 1 has 5 bytes, want 32", "openssl rand"}},

@@ -10,6 +10,7 @@ import (
 type environment struct {
 	file   string // PORTICO_CONFIG
 	values map[string]any
+	names  map[string]string // the variable that a value came from
 }
 
 // otherVariables are PORTICO_* names that are no settings.
@@ -19,7 +20,7 @@ var otherVariables = map[string]bool{"CONFIG": true}
 // switch that silently does nothing is how servers end up open. Names that
 // begin with PORTICO_TEST_ belong to the tests.
 func readEnv(environ []string) (environment, []error) {
-	env := environment{values: map[string]any{}}
+	env := environment{values: map[string]any{}, names: map[string]string{}}
 	var problems []error
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
@@ -48,10 +49,12 @@ func readEnv(environ []string) (environment, []error) {
 }
 
 func (e *environment) set(key, value, name string) error {
-	if _, twice := e.values[key]; twice {
-		return fmt.Errorf("%s and %s_FILE are both set; keep one", strings.TrimSuffix(name, "_FILE"), strings.TrimSuffix(name, "_FILE"))
+	if earlier, twice := e.names[key]; twice && earlier == name {
+		return fmt.Errorf("%s is set twice; keep one", name)
+	} else if twice {
+		return fmt.Errorf("%s and %s are both set; keep one", earlier, name)
 	}
-	e.values[key] = value
+	e.values[key], e.names[key] = value, name
 	return nil
 }
 
