@@ -171,3 +171,21 @@ func TestOAuth4WebAPI(t *testing.T) {
 		})
 	}
 }
+
+// Clients look for the metadata of an issuer with a path in two places.
+func TestClientsOfAnIssuerWithAPath(t *testing.T) {
+	needNode(t)
+	s := porticotest.New(t, porticotest.Path("/realms/one"))
+	for _, scenario := range []string{"openid", "oauthMetadata"} {
+		t.Run(scenario, func(t *testing.T) {
+			t.Parallel()
+			playScenario(t, s, "oauth4webapi.mjs", scenario)
+		})
+	}
+	t.Run("go-oidc", func(t *testing.T) {
+		t.Parallel()
+		app := s.Register(nil)
+		a := newGoApp(t, s, app)
+		a.idToken(t, a.login(t, s), goNonce)
+	})
+}

@@ -45,6 +45,7 @@ type setup struct {
 	cfg     config.Config
 	pipe    bool
 	host    string // of the issuer
+	path    string // of the issuer
 	address string // to listen on
 	log     *Log
 }
@@ -63,6 +64,9 @@ func Issuer(issuer string) Option { return With(func(c *config.Config) { c.Issue
 
 // Host gives the issuer another name of this machine than 127.0.0.1.
 func Host(name string) Option { return func(s *setup) { s.host = name } }
+
+// Path puts the issuer below a path, such as /realms/one.
+func Path(path string) Option { return func(s *setup) { s.path = path } }
 
 // InMemory connects clients through memory instead of the network, so that a
 // whole flow runs in a testing/synctest bubble.
@@ -117,7 +121,7 @@ func (s *Server) start() error {
 	}
 	set.address = listener.Addr().String()
 	if set.cfg.Issuer == "" {
-		set.cfg.Issuer = "http://" + set.issuerHost(set.address)
+		set.cfg.Issuer = "http://" + set.issuerHost(set.address) + set.path
 	}
 	inner, err := server.Open(s.tb.Context(), &set.cfg, server.Options{
 		Migrate: true, Serving: true, Version: "test", Log: observe.NewLogger(set.log, set.cfg.LogLevel, "json"),
