@@ -9,6 +9,7 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
+	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/grant"
@@ -160,32 +161,20 @@ func (t *Tokens) opaque(ctx context.Context, token string) (*Token, error) {
 	return k, nil
 }
 
-// audience reads aud, which is a string or an array (RFC 7519 §4.1.3).
-type audience []string
-
-func (a *audience) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = audience{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(a))
-}
-
 // wire is the claim set of an access token.
 type wire struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience audience `json:"aud"`
-	ClientID string   `json:"client_id"`
-	Scope    string   `json:"scope"`
-	JTI      string   `json:"jti"`
-	IssuedAt int64    `json:"iat"`
-	Expires  int64    `json:"exp"`
-	AuthTime int64    `json:"auth_time"`
-	ACR      string   `json:"acr"`
-	Session  string   `json:"sid"`
-	Grant    string   `json:"gid"`
+	Issuer   string          `json:"iss"`
+	Subject  string          `json:"sub"`
+	Audience claims.Audience `json:"aud"`
+	ClientID string          `json:"client_id"`
+	Scope    string          `json:"scope"`
+	JTI      string          `json:"jti"`
+	IssuedAt int64           `json:"iat"`
+	Expires  int64           `json:"exp"`
+	AuthTime int64           `json:"auth_time"`
+	ACR      string          `json:"acr"`
+	Session  string          `json:"sid"`
+	Grant    string          `json:"gid"`
 	Confirm  struct {
 		JKT string `json:"jkt"`
 	} `json:"cnf"`

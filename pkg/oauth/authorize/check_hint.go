@@ -2,34 +2,12 @@ package authorize
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
 )
-
-// hint are the claims of an ID token that matter in a hint.
-type hint struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience audience `json:"aud"`
-	Session  string   `json:"sid"`
-}
-
-// audience is one string or a list of them (RFC 7519 §4.1.3).
-type audience []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *audience) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = audience{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(a))
-}
 
 // readHint takes an ID token that we issued to this client. It may have
 // expired: it says who is expected, and opens nothing. Anything else is
@@ -49,8 +27,8 @@ func (h *Handler) readHint(_ context.Context, rq *request) error {
 	if header.Typ != "" && header.Typ != protocol.TypeJWT {
 		return badHint("typ", protocol.TypeJWT, header.Typ)
 	}
-	var t hint
-	if err := json.Unmarshal(payload, &t); err != nil {
+	t, err := claims.ReadHint(payload)
+	if err != nil {
 		return badHint("payload", "the claims of an ID token", "").Because(err)
 	}
 	switch {

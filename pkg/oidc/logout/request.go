@@ -2,12 +2,12 @@ package logout
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -19,31 +19,10 @@ import (
 // request is a logout request that passed every check.
 type request struct {
 	client   *client.Client // nil: nobody named
-	hint     *hint          // nil: none was sent
+	hint     *claims.Hint   // nil: none was sent
 	redirect string         // registered for client; empty: none was sent
 	state    string
 	locales  string
-}
-
-// hint is what counts of a verified id_token_hint.
-type hint struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience audience `json:"aud"`
-	Session  string   `json:"sid"`
-}
-
-// audience is one string or several (RFC 7519 §4.1.3).
-type audience []string
-
-// UnmarshalJSON takes both forms.
-func (a *audience) UnmarshalJSON(raw []byte) error {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		*a = audience{one}
-		return nil
-	}
-	return json.Unmarshal(raw, (*[]string)(a))
 }
 
 // about reports whether the hint names the session: by its sid, or by its sub
@@ -136,8 +115,8 @@ func (h *Handler) readHint(ctx context.Context, q *request, token string) error 
 	if header.Typ != "" && !strings.EqualFold(header.Typ, protocol.TypeJWT) {
 		return refused.Compare("typ", protocol.TypeJWT, header.Typ)
 	}
-	var got hint
-	if err := json.Unmarshal(payload, &got); err != nil {
+	got, err := claims.ReadHint(payload)
+	if err != nil {
 		return refused.Because(err)
 	}
 	switch {
@@ -148,7 +127,7 @@ func (h *Handler) readHint(ctx context.Context, q *request, token string) error 
 	case len(got.Audience) != 1:
 		return refused.Compare("aud", "one client", strings.Join(got.Audience, " "))
 	}
-	q.hint = &got
+	q.hint = got
 	return h.readClient(ctx, q, got.Audience[0])
 }
 
