@@ -54,7 +54,7 @@ func (c *caller) send(app porticotest.App, address string, form url.Values) (rep
 	if strings.HasPrefix(address, "/") {
 		address = c.s.url + address
 	}
-	req, err := http.NewRequest(method, address, body) //nolint:noctx // the client has a timeout
+	req, err := http.NewRequest(method, address, body)
 	if err != nil {
 		return reply{}, err
 	}
@@ -142,7 +142,7 @@ func (c *caller) must(scope string) reply {
 
 // userinfo asks with the token.
 func (c *caller) userinfo(access string) (reply, error) {
-	req, err := http.NewRequest(http.MethodGet, c.s.url+protocol.PathUserinfo, nil) //nolint:noctx // the client has a timeout
+	req, err := http.NewRequest(http.MethodGet, c.s.url+protocol.PathUserinfo, nil)
 	if err != nil {
 		return reply{}, err
 	}

@@ -102,7 +102,7 @@ func (s *site) start(command string, more ...string) *child {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c := &child{cmd: exec.Command(self), stderr: &porticotest.Log{}, exit: make(chan error, 1)} //nolint:gosec,noctx // this test itself
+	c := &child{cmd: exec.Command(self), stderr: &porticotest.Log{}, exit: make(chan error, 1)}
 	c.cmd.Env = append(append(append([]string(nil), s.env...), more...), role+"="+command)
 	c.cmd.Stderr = c.stderr
 	hold, err := c.cmd.StdinPipe()
@@ -137,7 +137,7 @@ func (s *site) ready(c *child, address string) {
 			s.t.Fatalf("the server ended: %v\n%s", err, c.stderr)
 		default:
 		}
-		res, err := http.Get(address + protocol.PathReady) //nolint:noctx,gosec // bounded by soon
+		res, err := http.Get(address + protocol.PathReady)
 		if err != nil {
 			return false
 		}
@@ -160,7 +160,7 @@ func (s *site) wait(c *child) int {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestThreeInstancesStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	var sets []string
 	for i, a := range addresses {
 		s.ready(children[i], "http://"+a)
-		res, err := http.Get("http://" + a + protocol.PathJWKS) //nolint:gosec // loopback
+		res, err := http.Get("http://" + a + protocol.PathJWKS)
 		if err != nil {
 			t.Fatal(err)
 		}
