@@ -196,5 +196,6 @@ func (e *methodError) Unwrap() error { return e.why }
 
 // WrongMethod returns an error that the edge answers with 405 and Allow.
 func WrongMethod(allow ...string) error {
-	return &methodError{allow: allow, why: badForm("RFC 9110 §15.5.6 the method is one that the endpoint knows")}
+	why := fault.New(fault.Invalid, protocol.ErrInvalidRequest, "The method is not taken here: use "+strings.Join(allow, " or ")+".")
+	return &methodError{allow: allow, why: why.Under("RFC 9110 §15.5.6 the method is one that the endpoint knows")}
 }

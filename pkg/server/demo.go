@@ -118,7 +118,7 @@ func demoPeople() []user.User {
 			Name: "Alice Example", GivenName: "Alice", FamilyName: "Example", MiddleName: "Maria", Nickname: "Ali",
 			Profile: "https://example.com/alice", Picture: "https://example.com/alice.png", Website: "https://alice.example.com",
 			Gender: "female", Birthdate: "1988-04-02", Zoneinfo: "Europe/Vienna", Locale: "en",
-			PhoneNumber: "+43 1 5550100", PhoneNumberVerified: true,
+			PhoneNumber: "+4315550100", PhoneNumberVerified: true,
 			Address: user.Address{
 				Formatted: "Ringstraße 1\n1010 Wien\nAustria", StreetAddress: "Ringstraße 1",
 				Locality: "Wien", Region: "Wien", PostalCode: "1010", Country: "Austria",
