@@ -64,10 +64,14 @@ func TestGoldenOfOtherAPIs(t *testing.T) {
 	s := porticotest.New(t)
 	// resource servers of their own kind, made by an operator
 	for _, api := range []scope.API{
-		{Audience: "https://old.example.test", Name: "Old", Format: scope.JWT, PlainType: true, RolesInToken: true, OpenToDynamic: true,
-			Scopes: []scope.Scope{{Name: "old:read", Description: "Read old things"}}},
-		{Audience: "https://secret.example.test", Name: "Secret", Format: scope.Opaque, OpenToDynamic: true,
-			ResourceServers: []string{server.DemoService}, Scopes: []scope.Scope{{Name: "secret:read", Description: "Read secret things"}}},
+		{
+			Audience: "https://old.example.test", Name: "Old", Format: scope.JWT, PlainType: true, RolesInToken: true, OpenToDynamic: true,
+			Scopes: []scope.Scope{{Name: "old:read", Description: "Read old things"}},
+		},
+		{
+			Audience: "https://secret.example.test", Name: "Secret", Format: scope.Opaque, OpenToDynamic: true,
+			ResourceServers: []string{server.DemoService}, Scopes: []scope.Scope{{Name: "secret:read", Description: "Read secret things"}},
+		},
 	} {
 		if _, err := s.APIs.Create(t.Context(), api); err != nil {
 			t.Fatal(err)
