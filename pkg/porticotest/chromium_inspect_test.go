@@ -85,9 +85,7 @@ func (tb *tab) axe() []string {
 	if err != nil {
 		tb.t.Fatal("axe-core is not installed: run 'make node'")
 	}
-	if !evaluate[bool](tb, `"axe" in window`) {
-		evaluate[string](tb, string(source)+`;"loaded"`)
-	}
+	evaluate[string](tb, string(source)+`;"loaded"`)
 	return evaluate[[]string](tb, `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v =>
 		v.id + ": " + v.help + " " + v.nodes.map(n => n.target.join(" ") + " " + n.failureSummary).join(" | ")))`, chromedp.EvalAwaitPromise)
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -108,10 +107,7 @@ func open(t *testing.T, parent context.Context, addresses []string, opts ...chro
 	if err := chromedp.Listen(ctx, tb.see); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	// Tabs of one browser are used at the same time: each thinks that it is
-	// the one in front.
-	tb.do(command(audits.Enable, cdp.Empty{}),
-		command(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}))
+	tb.do(command(audits.Enable, cdp.Empty{}))
 	return tb
 }
 
@@ -127,7 +123,9 @@ func (tb *tab) see(event any) {
 	case *runtime.EventExceptionThrown:
 		tb.problem("exception: %s %s", e.ExceptionDetails.Text, inJSON(e.ExceptionDetails.Exception))
 	case *log.EventEntryAdded:
-		if e.Entry.Level != log.EntryLevelVerbose && !tb.harmless(e.Entry) {
+		// That a page has the status of an error is no error of the page.
+		page := e.Entry.Source == log.EntrySourceNetwork && slices.Contains(tb.documents, e.Entry.URL)
+		if e.Entry.Level != log.EntryLevelVerbose && !page {
 			tb.problem("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 		}
 	case *audits.EventIssueAdded:
@@ -140,13 +138,6 @@ func (tb *tab) see(event any) {
 	case *network.EventLoadingFinished:
 		tb.received += e.EncodedDataLength
 	}
-}
-
-// harmless reports what is no mistake of a page: that it has the status of an
-// error, and that somebody types before it is drawn.
-func (tb *tab) harmless(e *log.Entry) bool {
-	return e.Source == log.EntrySourceNetwork && slices.Contains(tb.documents, e.URL) ||
-		strings.HasPrefix(e.Text, "Autofocus processing was blocked")
 }
 
 func (tb *tab) asked(e *network.EventRequestWillBeSent) {
