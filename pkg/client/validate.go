@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/jwks"
 	"github.com/portico-id/portico/pkg/protocol"
 )
 
@@ -34,7 +35,7 @@ var (
 // (RFC 8725 §3.1).
 var AssertionAlgs = []string{
 	"ES256", "ES384", "ES512", "RS256", "RS384", "RS512",
-	"PS256", "PS384", "PS512", "EdDSA",
+	"PS256", "PS384", "PS512", "EdDSA", jwks.AlgEd25519,
 }
 
 // a check looks at one rule of a client's metadata and either passes or

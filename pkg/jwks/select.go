@@ -28,7 +28,7 @@ func Select(set *jose.JSONWebKeySet, kid, alg string) []jose.JSONWebKey {
 
 // serves reports whether k can verify signatures of the algorithm.
 func serves(k *jose.JSONWebKey, alg string) bool {
-	if k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != alg {
+	if k.Use != "" && k.Use != "sig" || k.Algorithm != "" && !SameAlg(k.Algorithm, alg) {
 		return false
 	}
 	switch p := k.Key.(type) {
@@ -47,7 +47,19 @@ func serves(k *jose.JSONWebKey, alg string) bool {
 			return p.Params().BitSize == 521
 		}
 	case ed25519.PublicKey:
-		return alg == string(jose.EdDSA)
+		return SameAlg(alg, string(jose.EdDSA))
 	}
 	return false
 }
+
+// AlgEd25519 is the name that RFC 9864 §2.2 gives to what RFC 8037 calls
+// EdDSA: clients write either. Ed25519 is the only curve here, so that the two
+// are one algorithm.
+const AlgEd25519 = "Ed25519"
+
+// SameAlg reports whether two names mean one algorithm.
+func SameAlg(a, b string) bool {
+	return a == b || isEdDSA(a) && isEdDSA(b)
+}
+
+func isEdDSA(alg string) bool { return alg == AlgEd25519 || alg == string(jose.EdDSA) }

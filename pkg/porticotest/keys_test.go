@@ -36,7 +36,7 @@ func newClientKey(t *testing.T, alg string) clientKey {
 	switch {
 	case strings.HasPrefix(alg, "RS"), strings.HasPrefix(alg, "PS"):
 		k.private, err = rsaKey()
-	case alg == "EdDSA":
+	case alg == "EdDSA", alg == "Ed25519":
 		_, k.private, err = ed25519.GenerateKey(rand.Reader)
 	default:
 		curves := map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}
@@ -59,7 +59,11 @@ func (k clientKey) jwks() map[string]any {
 // assertion is the form of a client that authenticates by private_key_jwt.
 func (k clientKey) assertion(t *testing.T, s *porticotest.Server, app porticotest.App, form url.Values) url.Values {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: k.private},
+	var key any = k.private
+	if k.alg == "Ed25519" { // go-jose knows it by its older name only
+		key = fullyNamed{k.private}
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: key},
 		(&jose.SignerOptions{}).WithHeader("kid", "a key"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,4 +81,15 @@ func (k clientKey) assertion(t *testing.T, s *porticotest.Server, app porticotes
 		out[name] = values
 	}
 	return out
+}
+
+// fullyNamed signs with the algorithm Ed25519 of RFC 9864.
+type fullyNamed struct{ crypto.Signer }
+
+func (s fullyNamed) Public() *jose.JSONWebKey { return &jose.JSONWebKey{Key: s.Signer.Public()} }
+
+func (s fullyNamed) Algs() []jose.SignatureAlgorithm { return []jose.SignatureAlgorithm{"Ed25519"} }
+
+func (s fullyNamed) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
+	return s.Sign(rand.Reader, payload, crypto.Hash(0))
 }

@@ -137,7 +137,7 @@ func TestOpenIDClient(t *testing.T) {
 		{"privateKey", "ES256"},
 		{"privateKey", "RS256"},
 		{"privateKey", "PS256"},
-		{"privateKey", "EdDSA"},
+		{"privateKey", "EdDSA"}, {"privateKey", "Ed25519"},
 		{"jwksURI"},
 		{"jwksURIGone"},
 		{"idTokenAlgorithm", "ES256"},

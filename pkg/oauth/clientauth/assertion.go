@@ -2,6 +2,7 @@ package clientauth
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,7 @@ func (a *Authenticator) checkAssertion(ctx context.Context, c *client.Client, to
 	if err != nil {
 		return err
 	}
-	if c.AuthSigningAlg != "" && h.Alg != c.AuthSigningAlg {
+	if c.AuthSigningAlg != "" && !jwks.SameAlg(h.Alg, c.AuthSigningAlg) {
 		return failed("RFC 7591 §2 the algorithm is the one the client registered").Compare("alg", c.AuthSigningAlg, h.Alg)
 	}
 	keys, err := a.keysOf(ctx, c, h)
@@ -113,11 +114,31 @@ func verify(token string, h header, keys []jose.JSONWebKey) ([]byte, error) {
 	err = errors.New("no key")
 	for _, k := range keys {
 		var payload []byte
-		if payload, err = jws.Verify(k.Key); err == nil {
+		if payload, err = jws.Verify(verifier(k.Key, h.Alg)); err == nil {
 			return payload, nil
 		}
 	}
 	return nil, failed("RFC 7523 §3 the signature is the client's").Because(err)
+}
+
+// verifier is what go-jose verifies with. It knows Ed25519 by its older name
+// only.
+func verifier(key any, alg string) any {
+	if public, ok := key.(ed25519.PublicKey); ok && alg == jwks.AlgEd25519 {
+		return ed25519Verifier(public)
+	}
+	return key
+}
+
+// ed25519Verifier verifies signatures of the algorithm Ed25519 (RFC 9864 §2.2).
+type ed25519Verifier ed25519.PublicKey
+
+// VerifyPayload implements jose.OpaqueVerifier.
+func (v ed25519Verifier) VerifyPayload(payload, signature []byte, alg jose.SignatureAlgorithm) error {
+	if alg != jwks.AlgEd25519 || !ed25519.Verify(ed25519.PublicKey(v), payload, signature) {
+		return errors.New("clientauth: the signature is not of this key")
+	}
+	return nil
 }
 
 // judge looks at the claims of a verified assertion.

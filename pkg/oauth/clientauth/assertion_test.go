@@ -37,7 +37,7 @@ var keyring = sync.OnceValue(func() map[string]crypto.Signer {
 	check(err)
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	check(err)
-	keys := map[string]crypto.Signer{"ES256": p256, "ES384": p384, "ES512": p521, "EdDSA": ed}
+	keys := map[string]crypto.Signer{"ES256": p256, "ES384": p384, "ES512": p521, "EdDSA": ed, "Ed25519": ed}
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"} {
 		keys[alg] = rsaKey
 	}
@@ -67,7 +67,11 @@ func sign(t testing.TB, alg string, header map[string]any, claims map[string]any
 	for name, v := range header {
 		opts = opts.WithHeader(jose.HeaderKey(name), v)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: keyring()[alg]}, opts)
+	var key any = keyring()[alg]
+	if alg == "Ed25519" { // go-jose knows it by its older name only
+		key = fullyNamed{keyring()[alg]}
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: key}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +88,17 @@ func sign(t testing.TB, alg string, header map[string]any, claims map[string]any
 		t.Fatal(err)
 	}
 	return out
+}
+
+// fullyNamed signs with the algorithm Ed25519 of RFC 9864.
+type fullyNamed struct{ crypto.Signer }
+
+func (s fullyNamed) Public() *jose.JSONWebKey { return &jose.JSONWebKey{Key: s.Signer.Public()} }
+func (s fullyNamed) Algs() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{"Ed25519"}
+}
+func (s fullyNamed) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
+	return s.Sign(rand.Reader, payload, crypto.Hash(0))
 }
 
 // sound are claims that pass.
@@ -167,6 +182,39 @@ func TestAssertionsOfEveryAlgorithm(t *testing.T) {
 				t.Errorf("with client_id: %v", err)
 			}
 		})
+	}
+}
+
+// RFC 9864 renamed one algorithm: a client may have registered the older name
+// and sign with the newer one, and the reverse. Nothing else is that lenient.
+func TestAssertionsOfEd25519ByBothNames(t *testing.T) {
+	for _, tt := range []struct {
+		registered, key, signed string
+		ok                      bool
+	}{
+		{"EdDSA", "EdDSA", "Ed25519", true},
+		{"Ed25519", "Ed25519", "EdDSA", true},
+		{"", "EdDSA", "Ed25519", true},
+		{"EdDSA", "Ed25519", "EdDSA", true},
+		{"ES256", "EdDSA", "Ed25519", false},
+		{"Ed25519", "ES256", "ES256", false},
+	} {
+		c := jwtClient(t, tt.key, "k1")
+		c.AuthSigningAlg = tt.registered
+		c.JWKS = json.RawMessage(strings.Replace(string(c.JWKS), `"use"`, `"alg":"`+tt.key+`","use"`, 1))
+		_, err := ask(newAuth(newSeen(), nil, c), assertion(sign(t, tt.signed, nil, sound())))
+		if (err == nil) != tt.ok {
+			t.Errorf("registered %q with a key of %s, signed %s: %v", tt.registered, tt.key, tt.signed, err)
+		}
+	}
+	// Another key of the same kind.
+	c := jwtClient(t, "EdDSA", "k1")
+	other, _, err := ed25519.GenerateKey(rand.Reader)
+	check(err)
+	c.JWKS, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: other, KeyID: "k1"}}})
+	check(err)
+	if _, err := ask(newAuth(newSeen(), nil, c), assertion(sign(t, "Ed25519", nil, sound()))); err == nil {
+		t.Error("a signature of another key was taken")
 	}
 }
 

@@ -157,7 +157,7 @@ await run({
     const stranger = await keyPair(alg);
     const auth = client.PrivateKeyJwt(key, ...remap(alg));
     const config = await register(issuer, privateKeyJWT({
-      jwks: { keys: [jwk] }, token_endpoint_auth_signing_alg: alg,
+      jwks: { keys: [jwk] }, token_endpoint_auth_signing_alg: jwk.alg,
     }), auth);
     assert.equal(config.clientMetadata().client_secret, undefined);
     await inspect(config, await theWholeWay(config));
@@ -287,7 +287,7 @@ await run({
 });
 
 // The library names Ed25519 as RFC 9864 does, and documents how to name it as
-// the older RFC 8037.
+// the older RFC 8037 does.
 function remap(alg) {
   if (alg !== 'EdDSA') return [];
   return [{ [client.modifyAssertion]: (header) => { header.alg = 'EdDSA'; } }];
