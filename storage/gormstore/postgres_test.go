@@ -132,8 +132,9 @@ func TestPostgresRefusesUs(t *testing.T) {
 	} {
 		wantUnavailable(t, name, openEmpty(t, address).Ping(t.Context()))
 	}
-	// Superusers have connections in reserve; the app has none left.
-	hungry := openEmpty(t, db.URLAs("app"))
+	// Superusers have connections in reserve; the app has none left. Connections
+	// that were refused above may still be leaving, so only the refusal counts,
+	// not after how many it comes.
 	var holders []*storage.Durable
 	release := make(chan struct{})
 	var wg sync.WaitGroup
@@ -159,7 +160,6 @@ func TestPostgresRefusesUs(t *testing.T) {
 	if !full {
 		t.Errorf("%d connections were given, want the server to refuse one", len(holders))
 	}
-	wantUnavailable(t, "another", hungry.Ping(t.Context()))
 }
 
 // TestAHangingDatabaseIsNotWaitedFor writes a row that another transaction
