@@ -97,6 +97,7 @@ func (s fullyNamed) Public() *jose.JSONWebKey { return &jose.JSONWebKey{Key: s.S
 func (s fullyNamed) Algs() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{"Ed25519"}
 }
+
 func (s fullyNamed) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
 	return s.Sign(rand.Reader, payload, crypto.Hash(0))
 }
