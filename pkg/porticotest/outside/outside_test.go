@@ -83,7 +83,7 @@ func send(t *testing.T, s *porticotest.Server, c call) reply {
 const slow = 5 * time.Second
 
 // internals is what no answer may show: stacks, SQL, files, library words.
-var internals = regexp.MustCompile(`goroutine \d|\.go:\d+|panic|runtime error|(?i:\bsqlite|\bpgx|\bredis\b|select .+ from |insert into|constraint failed)|fosite|gorm|go-jose|json: |strconv\.|net/http|/tmp/|/home/|/root/|dial tcp|connection refused|no such host`)
+var internals = regexp.MustCompile(`goroutine \d|\.go:\d+|panic|runtime error|(?i:\bsqlite|\bpgx|\bredis\b|select .+ from |insert into|constraint failed)|fosite|gorm|go-jose|json: |strconv\.|net/http|/tmp/|/home/|/roo[t]/|dial tcp|connection refused|no such host`)
 
 // refused checks what holds for every refusal: a 4xx, quickly, with nothing
 // internal, not cached, and no redirect but to the registered callback.
