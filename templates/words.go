@@ -14,7 +14,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-//go:embed messages/*.json
+//go:embed messages/*/*.json
 var messageFiles embed.FS
 
 // words are the messages of one language.
@@ -42,15 +42,16 @@ func mustLoad(files fs.FS) *dictionary {
 	return d
 }
 
+// loadWords reads messages/<language>/<topic>.json.
 func loadWords(files fs.FS) (*dictionary, error) {
-	names, err := fs.Glob(files, "messages/*.json")
+	folders, err := fs.Glob(files, "messages/*")
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(names, func(a, b string) int { // English first: it is the default
-		if path.Base(a) == "en.json" {
+	slices.SortFunc(folders, func(a, b string) int { // English first: it is the default
+		if path.Base(a) == "en" {
 			return -1
-		} else if path.Base(b) == "en.json" {
+		} else if path.Base(b) == "en" {
 			return 1
 		}
 		return strings.Compare(a, b)
@@ -58,10 +59,10 @@ func loadWords(files fs.FS) (*dictionary, error) {
 	bundle := i18n.NewBundle(language.English)
 	d := &dictionary{}
 	var tags []language.Tag
-	for _, name := range names {
-		w, err := loadLanguage(bundle, files, name)
+	for _, folder := range folders {
+		w, err := loadLanguage(bundle, files, folder)
 		if err != nil {
-			return nil, fmt.Errorf("templates: %s: %w", name, err)
+			return nil, err
 		}
 		d.all, tags = append(d.all, w), append(tags, w.tag)
 	}
@@ -69,31 +70,53 @@ func loadWords(files fs.FS) (*dictionary, error) {
 	return d, nil
 }
 
-func loadLanguage(bundle *i18n.Bundle, files fs.FS, name string) (*words, error) {
-	raw, err := fs.ReadFile(files, name)
+// loadLanguage reads the topics of one language. A key that two topics have
+// is a mistake.
+func loadLanguage(bundle *i18n.Bundle, files fs.FS, folder string) (*words, error) {
+	tag, err := language.Parse(path.Base(folder))
+	if err != nil {
+		return nil, fmt.Errorf("templates: %s is no language: %w", folder, err)
+	}
+	w := &words{
+		tag: tag, localizer: i18n.NewLocalizer(bundle, tag.String()),
+		plain: map[string]string{}, keys: map[string]bool{},
+	}
+	topics, err := fs.Glob(files, folder+"/*.json")
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range topics {
+		if err := w.load(bundle, files, name); err != nil {
+			return nil, fmt.Errorf("templates: %s: %w", name, err)
+		}
+	}
+	return w, nil
+}
+
+func (w *words) load(bundle *i18n.Bundle, files fs.FS, name string) error {
+	raw, err := fs.ReadFile(files, name)
+	if err != nil {
+		return err
 	}
 	var entries map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return nil, err
+		return err
 	}
-	parsed, err := bundle.ParseMessageFileBytes(raw, name)
-	if err != nil {
-		return nil, err
-	}
-	w := &words{
-		tag: parsed.Tag, localizer: i18n.NewLocalizer(bundle, parsed.Tag.String()),
-		plain: map[string]string{}, keys: map[string]bool{},
+	// The library reads the language from the name of a file.
+	if _, err := bundle.ParseMessageFileBytes(raw, "topic."+w.tag.String()+".json"); err != nil {
+		return err
 	}
 	for key := range maps.Keys(entries) {
+		if w.keys[key] {
+			return fmt.Errorf("%q stands in another file too", key)
+		}
 		w.keys[key] = true
 		var text string
 		if json.Unmarshal(entries[key], &text) == nil && !strings.Contains(text, "{{") {
 			w.plain[key] = text
 		}
 	}
-	return w, nil
+	return nil
 }
 
 // say returns the message of the key. Values fill its placeholders and count

@@ -19,7 +19,7 @@ import (
 func usedKeys(t *testing.T) map[string]bool {
 	used := map[string]bool{}
 	said := regexp.MustCompile(`\.(?:T|N|Rich) "([a-z0-9_.]+)"`)
-	quoted := regexp.MustCompile(`"((?:language|layout|client|login|password|consent|scope|chooser|register|logout|signedout|back|formpost|problem|error)\.[a-z0-9_.]+)"`)
+	quoted := regexp.MustCompile(`"((?:language|layout|client|login|password|consent|scope|chooser|register|logout|signedout|back|formpost|problem|error|account|mail|recover|confirm|invite|terms|keep|strength|event)\.[a-z0-9_.]+)"`)
 	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, "_test.go") {
 			return err
@@ -71,11 +71,8 @@ func TestEveryLanguageSaysEverythingAndNothingElse(t *testing.T) {
 // name of the application, or the number of a wait.
 func TestLanguagesFillTheSamePlaceholders(t *testing.T) {
 	placeholders := func(w *words, key string) []string {
-		raw, err := messageFiles.ReadFile("messages/" + w.tag.String() + ".json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		line := regexp.MustCompile(`(?s)"` + regexp.QuoteMeta(key) + `": ("[^\n]*"|\{.*?\n  \})`).FindString(string(raw))
+		raw := everyTopic(t, w)
+		line := regexp.MustCompile(`(?s)"` + regexp.QuoteMeta(key) + `": ("[^\n]*"|\{.*?\n  \})`).FindString(raw)
 		found := map[string]bool{}
 		for _, m := range regexp.MustCompile(`\{\{\.(\w+)\}\}`).FindAllStringSubmatch(line, -1) {
 			found[m[1]] = true
@@ -90,6 +87,24 @@ func TestLanguagesFillTheSamePlaceholders(t *testing.T) {
 			}
 		}
 	}
+}
+
+// everyTopic returns the files of a language, one behind the other.
+func everyTopic(t *testing.T, w *words) string {
+	t.Helper()
+	var all strings.Builder
+	topics, err := fs.Glob(messageFiles, "messages/"+w.tag.String()+"/*.json")
+	if err != nil || len(topics) == 0 {
+		t.Fatalf("%s has no files: %v", w.tag, err)
+	}
+	for _, name := range topics {
+		raw, err := messageFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(raw)
+	}
+	return all.String()
 }
 
 func TestNoPageSpeaksTwoLanguages(t *testing.T) {
@@ -179,9 +194,11 @@ func TestZeroLanguageIsEnglish(t *testing.T) {
 
 func TestABrokenCatalogueStopsTheStart(t *testing.T) {
 	for name, files := range map[string]fstest.MapFS{
-		"not JSON":         {"messages/en.json": {Data: []byte("{")}},
-		"not an object":    {"messages/en.json": {Data: []byte(`["a"]`)}},
-		"broken reference": {"messages/en.json": {Data: []byte(`{"a.b": {"other": 3}}`)}},
+		"not JSON":         {"messages/en/login.json": {Data: []byte("{")}},
+		"not an object":    {"messages/en/login.json": {Data: []byte(`["a"]`)}},
+		"a key twice":      {"messages/en/a.json": {Data: []byte(`{"a.b": "x"}`)}, "messages/en/b.json": {Data: []byte(`{"a.b": "y"}`)}},
+		"no language":      {"messages/klingonish-nowhere/a.json": {Data: []byte(`{"a.b": "x"}`)}},
+		"broken reference": {"messages/en/login.json": {Data: []byte(`{"a.b": {"other": 3}}`)}},
 	} {
 		if _, err := loadWords(files); err == nil {
 			t.Errorf("%s: loaded", name)

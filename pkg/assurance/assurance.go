@@ -20,6 +20,8 @@ const (
 	Create              // make an account (prompt=create)
 	Login               // prove who they are, again if need be
 	Select              // confirm the account
+	Keep                // keep an account that is on its way to deletion
+	Terms               // accept the terms of service
 	Consent             // allow the application
 )
 
@@ -34,6 +36,10 @@ func (s Step) String() string {
 		return "login"
 	case Select:
 		return "select"
+	case Keep:
+		return "keep"
+	case Terms:
+		return "terms"
 	case Consent:
 		return "consent"
 	default:
@@ -50,6 +56,10 @@ type Input struct {
 	// Session is the one of this browser; nil: nobody is signed in. The
 	// caller has checked that its person is active.
 	Session *session.Session
+	// Leaving holds when the person asked for the deletion of their account.
+	Leaving bool
+	// TermsDue holds when the person has not accepted the terms in force.
+	TermsDue bool
 	// Covered holds when a remembered consent covers the request. Who wants
 	// to spare the look-up asks Missing with true first: only when it answers
 	// None does the consent matter.
@@ -74,6 +84,10 @@ func Missing(in Input) Step {
 		return Login
 	case q.HasPrompt("select_account") && !fresh && !in.knows(in.Flow.AccountChosen):
 		return Select
+	case in.Leaving:
+		return Keep
+	case in.TermsDue:
+		return Terms
 	case in.demandsConsent() && !in.knows(in.Flow.Consented):
 		return Consent
 	}

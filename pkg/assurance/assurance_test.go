@@ -34,8 +34,21 @@ func TestMissing(t *testing.T) {
 		session *session.Session
 		client  client.Client
 		covered bool
+		leaving bool
+		terms   bool
 		want    assurance.Step
 	}{
+		"asked for deletion":                    {session: signedIn(hour), covered: true, leaving: true, want: assurance.Keep},
+		"asked for deletion, and terms are new": {session: signedIn(hour), covered: true, leaving: true, terms: true, want: assurance.Keep},
+		"asked for deletion, nobody signed in":  {covered: true, leaving: true, want: assurance.Login},
+		"terms are new":                         {session: signedIn(hour), covered: true, terms: true, want: assurance.Terms},
+		"terms come before consent":             {session: signedIn(hour), terms: true, want: assurance.Terms},
+		"terms are new, the login is old":       {flow: flow.Flow{Request: prompt("login")}, session: signedIn(hour), covered: true, terms: true, want: assurance.Login},
+		"a page of Portico needs no consent":    {flow: flow.Flow{Request: flow.Request{Return: "/account"}}, session: signedIn(hour), want: assurance.None},
+		"a page of Portico needs a login":       {flow: flow.Flow{Request: flow.Request{Return: "/account"}}, want: assurance.Login},
+		"a page of Portico needs a fresh login": {flow: flow.Flow{Request: flow.Request{Return: "/account", MaxAge: seconds(300)}}, session: signedIn(hour), want: assurance.Login},
+		"a client with a path is no own page":   {flow: flow.Flow{Request: flow.Request{ClientID: "c", Return: "/account"}}, session: signedIn(hour), want: assurance.Consent},
+
 		"signed in and allowed before":            {session: signedIn(hour), covered: true, want: assurance.None},
 		"nobody signed in":                        {covered: true, want: assurance.Login},
 		"session ended":                           {session: ended(signedIn(hour)), covered: true, want: assurance.Login},
@@ -101,7 +114,7 @@ func TestMissing(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			in := assurance.Input{Flow: &tt.flow, Client: &tt.client, Session: tt.session, Covered: tt.covered, Now: now}
+			in := assurance.Input{Flow: &tt.flow, Client: &tt.client, Session: tt.session, Covered: tt.covered, Leaving: tt.leaving, TermsDue: tt.terms, Now: now}
 			if got := assurance.Missing(in); got != tt.want {
 				t.Errorf("Missing = %v, want %v", got, tt.want)
 			}

@@ -54,9 +54,12 @@ func (in Input) demandsFreshLogin() bool {
 // demandsConsent reports whether the person must be asked. prompt=consent
 // asks always (OIDC Core §3.1.2.1); else a remembered consent or the
 // operator's word for an own application will do, unless anybody could be
-// behind its name.
+// behind its name. Portico's own pages take nothing that could be allowed.
 func (in Input) demandsConsent() bool {
 	q := &in.Flow.Request
+	if q.Own() {
+		return false
+	}
 	if q.HasPrompt(protocol.PromptConsent) || in.Client == nil || !Verifiable(in.Client, q.RedirectURI) {
 		return true
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -41,6 +42,8 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("log_format", c.LogFormat, "json", "text")
 	oneOf("tracing", c.Tracing, "off", "otlp")
+	oneOf("signup_verification", string(c.SignupVerification), "required", "off")
+	oneOf("signup_username", string(c.SignupUsername), "off", "optional", "required")
 	for key, list := range map[string][]string{"trusted_proxies": c.TrustedProxies, "outbound_allow": c.OutboundAllow} {
 		for _, s := range list {
 			if _, err := parsePrefix(s); err != nil {
@@ -59,6 +62,27 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	between("refresh_absolute_ttl", c.RefreshAbsoluteTTL, time.Minute, 10*365*24*time.Hour)
 	between("session_idle_ttl", c.SessionIdleTTL, time.Minute, 365*24*time.Hour)
 	between("session_absolute_ttl", c.SessionAbsoluteTTL, time.Minute, 365*24*time.Hour)
+	between("session_remember_idle_ttl", c.SessionRememberIdleTTL, time.Minute, 365*24*time.Hour)
+	between("invitation_ttl", c.InvitationTTL, time.Minute, 90*24*time.Hour)
+	between("deletion_grace", c.DeletionGrace, 0, 365*24*time.Hour)
+	for key, r := range map[string]Rate{
+		"limit_login_account": c.LimitLoginAccount, "limit_login_address": c.LimitLoginAddress,
+		"limit_signup_address": c.LimitSignupAddress, "limit_recovery_address": c.LimitRecoveryAddress,
+		"limit_account_address": c.LimitAccountAddress, "limit_mail_address": c.LimitMailAddress,
+		"limit_mail_recipient": c.LimitMailRecipient, "limit_code": c.LimitCode,
+	} {
+		if _, _, err := r.Parse(); err != nil {
+			add(key, "is %q; %v", r, err)
+		}
+	}
+	for _, kind := range c.PasswordRequire {
+		oneOf("password_require", kind, "digit", "upper", "lower", "symbol")
+	}
+	for key, s := range map[string]string{"terms_url": c.TermsURL, "privacy_url": c.PrivacyURL, "password_range_url": c.PasswordRangeURL} {
+		if u, err := url.Parse(s); s != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && IsLoopback(u.Hostname()))) {
+			add(key, "want an https URL")
+		}
+	}
 	between("key_rotate_every", c.KeyRotateEvery, 48*time.Hour, 10*365*24*time.Hour)
 	between("shutdown_timeout", c.ShutdownTimeout, time.Second, 10*time.Minute)
 	between("drain_delay", c.DrainDelay, 0, 5*time.Minute)
@@ -71,6 +95,7 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	}
 	number("limit_factor", c.LimitFactor, 1, 1_000_000)
 	number("database_max_connections", c.DatabaseMaxConnections, 2, 1000)
+	number("password_min_length", c.PasswordMinLength, 8, 64)
 	number("argon2_memory", c.ArgonMemory, 7168, 4*1024*1024)
 	number("argon2_time", c.ArgonTime, 1, 100)
 	number("argon2_parallelism", c.ArgonParallelism, 1, 64)
@@ -81,6 +106,7 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	if c.RedisURL != "" && !strings.HasPrefix(c.RedisURL, "redis://") && !strings.HasPrefix(c.RedisURL, "rediss://") {
 		add("redis_url", "want redis://host:6379 or rediss://host:6379")
 	}
+	c.checkMail(add)
 	if c.EncryptionKeys != "" {
 		if _, err := secret.ParseKeys(c.EncryptionKeys); err != nil {
 			add("encryption_keys", "%v; make one with: openssl rand -base64 32", err)
@@ -92,6 +118,28 @@ func (c *Config) checkValues(at func(key string) string) []error {
 		}
 	}
 	return problems
+}
+
+// checkMail looks at how mail leaves.
+func (c *Config) checkMail(add func(key, format string, args ...any)) {
+	if c.SMTPURL != "" {
+		u, err := url.Parse(c.SMTPURL)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "smtp" && u.Scheme != "smtps":
+			add("smtp_url", "want smtp://user:password@host:587 or smtps://user:password@host:465")
+		case u.Path != "" && u.Path != "/":
+			add("smtp_url", "has a path; nothing stands behind the host but ?tls=off")
+		case u.Query().Get("tls") == "off" && !IsLoopback(u.Hostname()):
+			add("smtp_url", "tls=off is for a relay on this machine; passwords and links would travel in the clear")
+		case u.RawQuery != "" && u.RawQuery != "tls=off":
+			add("smtp_url", "only ?tls=off may stand behind the host")
+		}
+	}
+	for key, s := range map[string]string{"mail_from": c.MailFrom, "mail_reply_to": c.MailReplyTo} {
+		if _, err := mail.ParseAddress(s); s != "" && err != nil {
+			add(key, "want an address such as Example <no-reply@example.com>")
+		}
+	}
 }
 
 // checkIssuer refuses what OIDC Discovery §4.1 and RFC 8414 §2 do not allow:
@@ -144,6 +192,10 @@ func (c *Config) CheckServe() error {
 	need(c.EncryptionKeys != "", "no encryption key: set PORTICO_ENCRYPTION_KEYS (or PORTICO_ENCRYPTION_KEYS_FILE); make one with: openssl rand -base64 32")
 	need((c.TLSCertFile == "") == (c.TLSKeyFile == ""), "tls_cert_file and tls_key_file go together: set both or neither")
 	need(c.Registration != RegistrationToken || len(c.RegistrationTokens) > 0, "registration is token but there is none: set PORTICO_REGISTRATION_TOKENS, or PORTICO_REGISTRATION=off")
+	need(c.Signup != SignupOpen || c.SignupVerification == VerificationOff || c.SMTPURL != "", "signup is open and addresses are to be proven, but there is no mail server: set PORTICO_SMTP_URL, or PORTICO_SIGNUP=closed, or PORTICO_SIGNUP_VERIFICATION=off")
+	need(c.SMTPURL == "" || c.MailFrom != "", "smtp_url is set but not who sends: set PORTICO_MAIL_FROM")
+	need(c.TermsVersion == "" || c.TermsURL != "", "terms_version is set but nobody can read them: set PORTICO_TERMS_URL")
+	need(c.TermsURL == "" || c.TermsVersion != "", "terms_url is set but no version to record: set PORTICO_TERMS_VERSION, such as 2026-11")
 	need(c.RefreshIdleTTL <= c.RefreshAbsoluteTTL, "refresh_idle_ttl is longer than refresh_absolute_ttl: lower the first or raise the second")
 	need(c.SessionIdleTTL <= c.SessionAbsoluteTTL, "session_idle_ttl is longer than session_absolute_ttl: lower the first or raise the second")
 	if u, err := url.Parse(c.Issuer); err == nil && c.TLSCertFile != "" {

@@ -40,6 +40,26 @@ const (
 	PKCERequired    PKCE = "required"
 )
 
+// SignupVerification says whether an address is proven before the account
+// exists.
+type SignupVerification string
+
+// Sign-up verification modes.
+const (
+	VerificationRequired SignupVerification = "required"
+	VerificationOff      SignupVerification = "off"
+)
+
+// Presence says whether a form has a field.
+type Presence string
+
+// Presences.
+const (
+	PresenceOff      Presence = "off"
+	PresenceOptional Presence = "optional"
+	PresenceRequired Presence = "required"
+)
+
 // Config holds every setting. The doc tags are the reference: docs/config.md
 // is generated from them.
 type Config struct {
@@ -59,24 +79,51 @@ type Config struct {
 	TLSKeyFile     string   `koanf:"tls_key_file" doc:"Private key in PEM of tls_cert_file."`
 	TrustedProxies []string `koanf:"trusted_proxies" doc:"CIDRs whose X-Forwarded-For is believed. Empty: nobody's."`
 
-	Registration       Registration  `koanf:"registration" default:"off" doc:"Who may register clients: off, token (with an initial access token), open."`
-	RegistrationTokens []string      `koanf:"registration_tokens" secret:"yes" doc:"Initial access tokens (RFC 7591 section 3) taken when registration is token. At least 32 characters each."`
-	Signup             Signup        `koanf:"signup" default:"closed" doc:"Who may create an account: open, invite, closed."`
-	PKCE               PKCE          `koanf:"pkce" default:"recommended" doc:"recommended: public clients and clients made by an operator must send a code challenge, self-registered confidential ones may go without. required: all."`
-	LegacyFlows        string        `koanf:"legacy_flows" default:"off" doc:"Implicit and hybrid flows. This version offers off only."`
-	LimitFactor        int           `koanf:"limit_factor" default:"1" doc:"Multiplies the limits per address. Limits per account stay."`
-	OutboundAllow      []string      `koanf:"outbound_allow" doc:"CIDRs that Portico may reach besides public addresses when it fetches a client's jwks_uri."`
-	AccessTokenTTL     time.Duration `koanf:"access_token_ttl" default:"15m" doc:"Life of access tokens, unless the API or client says otherwise. At most 24h."`
-	IDTokenTTL         time.Duration `koanf:"id_token_ttl" default:"1h" doc:"Life of ID tokens. At most 24h."`
-	RefreshIdleTTL     time.Duration `koanf:"refresh_idle_ttl" default:"168h" doc:"A refresh token that is not used for this long is dead."`
-	RefreshAbsoluteTTL time.Duration `koanf:"refresh_absolute_ttl" default:"720h" doc:"A refresh family is dead after this long, used or not."`
-	SessionIdleTTL     time.Duration `koanf:"session_idle_ttl" default:"12h" doc:"A browser that is not seen for this long is signed out."`
-	SessionAbsoluteTTL time.Duration `koanf:"session_absolute_ttl" default:"720h" doc:"A browser is signed out after this long, seen or not."`
-	KeyRotateEvery     time.Duration `koanf:"key_rotate_every" default:"2160h" doc:"Signing keys are replaced after this long. The next key is published a day before it signs."`
+	Registration           Registration       `koanf:"registration" default:"off" doc:"Who may register clients: off, token (with an initial access token), open."`
+	RegistrationTokens     []string           `koanf:"registration_tokens" secret:"yes" doc:"Initial access tokens (RFC 7591 section 3) taken when registration is token. At least 32 characters each."`
+	Signup                 Signup             `koanf:"signup" default:"closed" doc:"Who may create an account: open, invite, closed."`
+	SignupVerification     SignupVerification `koanf:"signup_verification" default:"required" doc:"required: an account exists once the e-mail address is proven by link or code, so that sign-up tells nobody who has one. off: at once, for servers without mail; whoever signs up then learns whether the address was free."`
+	SignupDomains          []string           `koanf:"signup_domains" doc:"E-mail domains whose people may sign up, such as example.com; subdomains are named for themselves. Empty: all."`
+	SignupUsername         Presence           `koanf:"signup_username" default:"off" doc:"Whether the sign-up form asks for a username: off, optional, required."`
+	SignupRoles            []string           `koanf:"signup_roles" doc:"Roles that everybody who signs up is given. Administrative roles are refused."`
+	InvitationTTL          time.Duration      `koanf:"invitation_ttl" default:"168h" doc:"How long the link of an invitation works."`
+	TermsURL               string             `koanf:"terms_url" doc:"https URL of the terms of service. Whoever signs up must accept them; the version is recorded."`
+	TermsVersion           string             `koanf:"terms_version" doc:"Version of the terms, such as 2026-11. When it changes, people are asked again at their next sign-in."`
+	PrivacyURL             string             `koanf:"privacy_url" doc:"https URL of the privacy policy, shown with the terms."`
+	DeletionGrace          time.Duration      `koanf:"deletion_grace" default:"336h" doc:"How long an account whose owner asked for its deletion may still be kept by signing in. 0s: it is removed within a minute."`
+	BrandingDir            string             `koanf:"branding_dir" doc:"Directory with brand.yaml, a logo, templates and words of your own: see docs/branding.md. Empty: Portico's look."`
+	PKCE                   PKCE               `koanf:"pkce" default:"recommended" doc:"recommended: public clients and clients made by an operator must send a code challenge, self-registered confidential ones may go without. required: all."`
+	LegacyFlows            string             `koanf:"legacy_flows" default:"off" doc:"Implicit and hybrid flows. This version offers off only."`
+	LimitFactor            int                `koanf:"limit_factor" default:"1" doc:"Multiplies the limits per address. Limits per account stay."`
+	LimitLoginAccount      Rate               `koanf:"limit_login_account" default:"5/15m" doc:"Failed logins of one account within the time, whoever tries; a longer pause follows when they go on."`
+	LimitLoginAddress      Rate               `koanf:"limit_login_address" default:"20/15m" doc:"Failed logins of one address."`
+	LimitSignupAddress     Rate               `koanf:"limit_signup_address" default:"100/15m" doc:"Sign-up forms of one address."`
+	LimitRecoveryAddress   Rate               `koanf:"limit_recovery_address" default:"100/15m" doc:"Recovery forms of one address."`
+	LimitAccountAddress    Rate               `koanf:"limit_account_address" default:"100/15m" doc:"Changes to accounts from one address."`
+	LimitMailAddress       Rate               `koanf:"limit_mail_address" default:"30/15m" doc:"Mails that one address may cause."`
+	LimitMailRecipient     Rate               `koanf:"limit_mail_recipient" default:"10/1h" doc:"Mails that strangers may cause to one recipient."`
+	LimitCode              Rate               `koanf:"limit_code" default:"10/15m" doc:"Wrong codes of one account, over all codes; each code bears five."`
+	OutboundAllow          []string           `koanf:"outbound_allow" doc:"CIDRs that Portico may reach besides public addresses when it fetches a client's jwks_uri."`
+	AccessTokenTTL         time.Duration      `koanf:"access_token_ttl" default:"15m" doc:"Life of access tokens, unless the API or client says otherwise. At most 24h."`
+	IDTokenTTL             time.Duration      `koanf:"id_token_ttl" default:"1h" doc:"Life of ID tokens. At most 24h."`
+	RefreshIdleTTL         time.Duration      `koanf:"refresh_idle_ttl" default:"168h" doc:"A refresh token that is not used for this long is dead."`
+	RefreshAbsoluteTTL     time.Duration      `koanf:"refresh_absolute_ttl" default:"720h" doc:"A refresh family is dead after this long, used or not."`
+	SessionIdleTTL         time.Duration      `koanf:"session_idle_ttl" default:"12h" doc:"A browser that is not seen for this long is signed out."`
+	SessionAbsoluteTTL     time.Duration      `koanf:"session_absolute_ttl" default:"720h" doc:"A browser is signed out after this long, seen or not."`
+	SessionRememberIdleTTL time.Duration      `koanf:"session_remember_idle_ttl" default:"336h" doc:"session_idle_ttl for people who chose to stay signed in."`
+	KeyRotateEvery         time.Duration      `koanf:"key_rotate_every" default:"2160h" doc:"Signing keys are replaced after this long. The next key is published a day before it signs."`
 
 	ArgonMemory      int `koanf:"argon2_memory" default:"19456" doc:"Memory of one password hash in KiB. Existing hashes are renewed at the next login."`
 	ArgonTime        int `koanf:"argon2_time" default:"2" doc:"Passes of one password hash."`
 	ArgonParallelism int `koanf:"argon2_parallelism" default:"1" doc:"Lanes of one password hash."`
+
+	PasswordMinLength int      `koanf:"password_min_length" default:"15" doc:"Least number of characters of a new password. NIST SP 800-63B-4 asks for 15 where the password stands alone; 8 is the least that is taken."`
+	PasswordRequire   []string `koanf:"password_require" doc:"Kinds of characters that a new password must hold: digit, upper, lower, symbol. NIST advises against it; some must."`
+	PasswordRangeURL  string   `koanf:"password_range_url" doc:"k-anonymity range service of breached passwords, such as https://api.pwnedpasswords.com/range/. Only five characters of a SHA-1 leave the server; when it does not answer in time the password is taken. Empty: only the list inside Portico is asked."`
+
+	SMTPURL     string `koanf:"smtp_url" secret:"yes" doc:"Mail server: smtp://user:password@host:587 (STARTTLS is demanded), smtps://host:465, or smtp://localhost:25?tls=off for a relay on this machine. Empty: no mail is sent; portico dev keeps it for /playground/mail."`
+	MailFrom    string `koanf:"mail_from" doc:"Sender of every mail, such as Example <no-reply@example.com>."`
+	MailReplyTo string `koanf:"mail_reply_to" doc:"Where answers to mails go. Empty: to the sender."`
 
 	RefusalsKeep time.Duration `koanf:"refusals_keep" default:"168h" doc:"How long portico explain knows a refused request."`
 	AuditKeep    time.Duration `koanf:"audit_keep" default:"8760h" doc:"How long audit events are kept."`

@@ -37,9 +37,15 @@ type Request struct {
 	HintSession     string // sid of a verified id_token_hint
 	Claims          string // the claims parameter, raw JSON, validated
 	DPoPKey         string
+	// Return is the local path of the page of Portico that asks, such as
+	// "/account": then no application does, and ClientID is empty.
+	Return string `json:",omitempty"`
 	// Params are the parameters as they came, to ask again when the flow is over.
 	Params url.Values
 }
+
+// Own reports whether a page of Portico asks, and no application.
+func (q *Request) Own() bool { return q.ClientID == "" && q.Return != "" }
 
 // HasPrompt reports whether the request carries the prompt value.
 func (q *Request) HasPrompt(value string) bool {
@@ -81,6 +87,9 @@ type Flow struct {
 	OtherAccount bool `json:",omitempty"`
 	// Registered holds when the person sent the sign-up form within this flow.
 	Registered bool `json:",omitempty"`
+	// Confirmation is the id of the proof of an e-mail address that this flow
+	// waits for; empty: none.
+	Confirmation string `json:",omitempty"`
 	// Consented holds when the person pressed allow within this flow.
 	Consented bool
 	// Step is the page last shown, for the way back.

@@ -34,6 +34,8 @@ var pages = map[assurance.Step]string{
 	assurance.Create:  protocol.PathSignup,
 	assurance.Login:   protocol.PathLogin,
 	assurance.Select:  PathAccount,
+	assurance.Keep:    protocol.PathKeep,
+	assurance.Terms:   protocol.PathTerms,
 	assurance.Consent: protocol.PathConsent,
 }
 
@@ -48,7 +50,9 @@ func (d *Dispatcher) Next(w http.ResponseWriter, r *http.Request, f *flow.Flow) 
 
 // proceed is Next for a visit that is open already.
 func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {
-	if v.Step == assurance.None {
+	if v.Step == assurance.None && v.Flow.Request.Own() {
+		return d.leave(w, r, v.Flow, v.Flow.Request.Return)
+	} else if v.Step == assurance.None {
 		return d.finish.Finish(w, r, v.Flow)
 	}
 	if v.Flow.Request.HasPrompt(protocol.PromptNone) {
@@ -67,8 +71,29 @@ func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Vi
 	return d.kit.SeeOther(w, r, at(page, v.Flow.ID))
 }
 
-// Refuse answers the application with an error and ends the flow.
+// Enter begins a flow for a page of Portico: the browser comes back to the
+// local path when its person is signed in, and proved who they are at most
+// maxAge seconds ago (nil: whenever).
+func (d *Dispatcher) Enter(w http.ResponseWriter, r *http.Request, path string, maxAge *int) error {
+	return d.Next(w, r, d.flows.Begin(d.kit.Cookies.Browser(w, r), flow.Request{Return: path, MaxAge: maxAge}))
+}
+
+// leave ends a flow of a page of Portico.
+func (d *Dispatcher) leave(w http.ResponseWriter, r *http.Request, f *flow.Flow, to string) error {
+	// Ended by another request of the same tab: the way is the same.
+	if err := d.flows.Done(r.Context(), f); err != nil && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	return d.kit.SeeOther(w, r, to)
+}
+
+// Refuse answers the application with an error and ends the flow. Who did not
+// want to prove again who they are comes back to their account.
 func (d *Dispatcher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow, why *fault.Error) error {
+	if f.Request.Own() {
+		d.kit.Refused(r, why)
+		return d.leave(w, r, f, protocol.PathAccount)
+	}
 	return d.finish.Refuse(w, r, f, why)
 }
 

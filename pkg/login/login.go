@@ -131,7 +131,7 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *vi
 		Client: ClientView(v.Client), Username: e.username, Problem: e.problem,
 		Again:         v.User != nil && !v.Flow.OtherAccount && !expectsOther(v) && !e.problem.Is(),
 		Registered:    v.Flow.Registered && !e.problem.Is(),
-		OfferRemember: true, Remember: e.remember, OfferCancel: true,
+		OfferRemember: true, Remember: e.remember, OfferCancel: v.Client != nil || v.User != nil,
 	}
 	if h.Dispatcher.opener.Signup && !v.Flow.Registered {
 		page.Register = at(protocol.PathSignup, id)

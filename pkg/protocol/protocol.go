@@ -158,10 +158,17 @@ const (
 	PathLogin               = "/login"
 	PathConsent             = "/consent"
 	PathSignup              = "/register"
+	PathSignupConfirm       = "/register/confirm" // the code, or the link of the mail
+	PathRecover             = "/recover"
+	PathRecoverReset        = "/recover/reset" // the link of the mail
+	PathTerms               = "/login/terms"
+	PathKeep                = "/login/keep" // an account on its way to deletion
+	PathAccount             = "/account"
 	PathLogoutConfirm       = "/logout"
 	PathSignedOut           = "/signed-out"
 	PathError               = "/error"
 	PathPlayground          = "/playground"
+	PathMailbox             = "/playground/mail"
 	PathHealth              = "/healthz"
 	PathReady               = "/readyz"
 )

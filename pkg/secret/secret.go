@@ -32,6 +32,8 @@ const (
 	KnownDevice       Kind = "ptd"   // who signed in with a browser before
 	FlowID            Kind = "ptf"   // one interactive request
 	PendingRequest    Kind = "ptq"   // a stored authorization or logout POST
+	ConfirmLink       Kind = "ptl"   // the link of a mail: sign-up, invitation, reset, change of address
+	ConfirmCode       Kind = "ptcd"  // the code of a mail; only its fingerprint has the kind
 )
 
 // entropy is the size of a secret in bytes: 256 bits.

@@ -113,11 +113,11 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	flows := flow.NewService(s.short.Flows, s.fingerprint, flow.Config{Limits: s.short.Limits, LimitFactor: s.cfg.LimitFactor})
 	finisher := authorize.NewFinisher(authorize.FinisherDeps{
 		Issuer: s.cfg.Issuer, Kit: s.kit, Clients: s.Clients, Scopes: s.APIs, Flows: flows,
-		Sessions: s.Sessions, Users: s.Users, Consents: s.Consents, Codes: codes, Health: s.short,
+		Sessions: s.Sessions, Users: s.Users, Consents: s.Consents, Codes: codes, Health: s.short, TermsVersion: s.cfg.TermsVersion,
 	})
 	opener := &visit.Opener{
 		Cookies: s.kit.Cookies, Flows: flows, Sessions: s.Sessions, Users: s.Users, Clients: s.Clients,
-		Consents: s.Consents, Way: finisher, Signup: s.cfg.Signup == config.SignupOpen,
+		Consents: s.Consents, Way: finisher, TermsVersion: s.cfg.TermsVersion, Signup: s.cfg.Signup == config.SignupOpen,
 	}
 	dispatcher := login.NewDispatcher(s.kit, flows, opener, finisher)
 	e.authorize = authorize.New(authorize.Deps{

@@ -84,7 +84,8 @@ func (s *Service) ByIdentifier(ctx context.Context, identifier string) (*User, e
 }
 
 // Update replaces the profile of the person of u.ID. Whether they are
-// disabled, demo people, and when they were made, stays as it is.
+// disabled, demo people, on their way out, which terms they accepted, and when
+// they were made, stays as it is.
 func (s *Service) Update(ctx context.Context, u User) (*User, error) {
 	if err := Validate(&u); err != nil {
 		return nil, err
@@ -94,6 +95,7 @@ func (s *Service) Update(ctx context.Context, u User) (*User, error) {
 		return nil, err
 	}
 	u.Disabled, u.Demo, u.CreatedAt, u.UpdatedAt = old.Disabled, old.Demo, old.CreatedAt, clock.Now()
+	u.TermsVersion, u.TermsAcceptedAt, u.DeleteAt = old.TermsVersion, old.TermsAcceptedAt, old.DeleteAt
 	if err := s.store.Update(ctx, u); err != nil {
 		return nil, err
 	}
@@ -120,7 +122,7 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 	if err := s.setDisabled(ctx, id, false); err != nil {
 		return err
 	}
-	s.audit.Record(ctx, audit.Event{Name: audit.UserUpdated, UserID: id, Data: map[string]string{"disabled": "false"}})
+	s.audit.Record(ctx, audit.Event{Name: audit.UserEnabled, UserID: id})
 	return nil
 }
 

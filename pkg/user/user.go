@@ -35,6 +35,14 @@ type User struct {
 
 	Roles []string
 
+	// TermsVersion is the version of the terms of service that the person
+	// accepted last, and when; empty: none.
+	TermsVersion    string
+	TermsAcceptedAt time.Time
+	// DeleteAt is when the account will be removed, because the person asked
+	// for it; zero: it stays.
+	DeleteAt time.Time
+
 	CreatedAt, UpdatedAt time.Time
 }
 

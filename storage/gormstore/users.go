@@ -32,6 +32,8 @@ type userRow struct {
 	PhoneNumberVerified                 bool
 	Address                             doc[user.Address]
 	Roles                               list
+	TermsVersion                        string
+	TermsAcceptedAt, DeleteAt           *time.Time
 	CreatedAt                           time.Time `gorm:"autoCreateTime:false"`
 	UpdatedAt                           time.Time `gorm:"autoUpdateTime:false"`
 }
@@ -60,6 +62,7 @@ func rowOfUser(u user.User) userRow {
 		Gender: u.Gender, Birthdate: u.Birthdate, Zoneinfo: u.Zoneinfo, Locale: u.Locale,
 		PhoneNumber: u.PhoneNumber, PhoneNumberVerified: u.PhoneNumberVerified,
 		Address: doc[user.Address]{u.Address}, Roles: u.Roles,
+		TermsVersion: u.TermsVersion, TermsAcceptedAt: at(u.TermsAcceptedAt), DeleteAt: at(u.DeleteAt),
 		CreatedAt: utc(u.CreatedAt), UpdatedAt: utc(u.UpdatedAt),
 	}
 }
@@ -73,6 +76,7 @@ func (r userRow) user() user.User {
 		Gender: r.Gender, Birthdate: r.Birthdate, Zoneinfo: r.Zoneinfo, Locale: r.Locale,
 		PhoneNumber: r.PhoneNumber, PhoneNumberVerified: r.PhoneNumberVerified,
 		Address: r.Address.v, Roles: r.Roles,
+		TermsVersion: r.TermsVersion, TermsAcceptedAt: since(r.TermsAcceptedAt), DeleteAt: since(r.DeleteAt),
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }

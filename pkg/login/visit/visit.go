@@ -22,7 +22,7 @@ import (
 // Visit is one request to a step page.
 type Visit struct {
 	Flow   *flow.Flow
-	Client *client.Client
+	Client *client.Client // nil: a page of Portico asks
 	// Session and User are who is signed in in this browser; nil: nobody, or
 	// somebody who is disabled.
 	Session *session.Session
@@ -58,6 +58,9 @@ type Opener struct {
 	Consents Consents
 	// Way leads from a flow that is over back to the application.
 	Way Way
+	// TermsVersion is the version of the terms of service in force; empty:
+	// nobody is asked.
+	TermsVersion string
 	// Signup holds when people may create accounts; prompt=create asks for a
 	// login otherwise.
 	Signup bool
@@ -72,7 +75,9 @@ func (o *Opener) Open(r *http.Request) (*Visit, error) {
 		web.Prefer(r, f.Request.UILocales...)
 		trail.Set(r.Context(), "client_id", f.Request.ClientID)
 	}
-	if fault.Is(err, fault.Gone) && f != nil {
+	if fault.Is(err, fault.Gone) && f != nil && f.Request.Own() {
+		return nil, web.Back(err, f.Request.Return, "")
+	} else if fault.Is(err, fault.Gone) && f != nil {
 		return nil, o.Way.Over(r.Context(), f, err)
 	} else if err != nil {
 		return nil, err
@@ -119,9 +124,12 @@ func (o *Opener) SignedIn(r *http.Request) (*session.Session, *user.User, error)
 // With opens a flow for a session that is at hand: of somebody who has just
 // signed in. What another person did within the flow is forgotten.
 func (o *Opener) With(ctx context.Context, f *flow.Flow, s *session.Session, u *user.User) (*Visit, error) {
-	c, err := o.client(ctx, f.Request.ClientID)
-	if err != nil {
-		return nil, err
+	var c *client.Client
+	if !f.Request.Own() {
+		var err error
+		if c, err = o.client(ctx, f.Request.ClientID); err != nil {
+			return nil, err
+		}
 	}
 	if s != nil && f.UserID != s.UserID {
 		f.FreshLogin, f.AccountChosen, f.Consented = false, false, false
@@ -131,7 +139,8 @@ func (o *Opener) With(ctx context.Context, f *flow.Flow, s *session.Session, u *
 		f.SessionID = s.ID
 	}
 	v := &Visit{Flow: f, Client: c, Session: s, User: u}
-	v.Step, err = o.missing(ctx, v)
+	step, err := o.missing(ctx, v)
+	v.Step = step
 	return v, err
 }
 
@@ -150,8 +159,12 @@ func (o *Opener) missing(ctx context.Context, v *Visit) (assurance.Step, error) 
 	if v.Flow.OtherAccount && !v.Flow.FreshLogin {
 		in.Session = nil
 	}
+	if v.User != nil {
+		in.Leaving = !v.User.DeleteAt.IsZero()
+		in.TermsDue = o.TermsVersion != "" && v.User.TermsVersion != o.TermsVersion
+	}
 	step := o.possible(assurance.Missing(in), v)
-	if step != assurance.None {
+	if step != assurance.None || v.Flow.Request.Own() {
 		return step, nil
 	}
 	covered, err := o.Consents.Covers(ctx, v.User.ID, v.Client, &v.Flow.Request)

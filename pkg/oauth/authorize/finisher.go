@@ -28,6 +28,9 @@ type FinisherDeps struct {
 	Users    Users
 	Consents Consents
 	Codes    Codes
+	// TermsVersion is the version of the terms of service in force; empty:
+	// nobody is asked.
+	TermsVersion string
 	// Health is asked before a code is issued without a saved flow: a code
 	// that nobody could redeem is refused at once. Nil: not asked.
 	Health Health
@@ -47,6 +50,7 @@ type Finisher struct {
 	consents Consents
 	codes    Codes
 	health   Health
+	terms    string
 }
 
 var _ flow.Finisher = (*Finisher)(nil)
@@ -55,7 +59,7 @@ var _ flow.Finisher = (*Finisher)(nil)
 func NewFinisher(d FinisherDeps) *Finisher {
 	return &Finisher{
 		issuer: d.Issuer, kit: d.Kit, clients: d.Clients, scopes: d.Scopes, flows: d.Flows, sessions: d.Sessions,
-		users: d.Users, consents: d.Consents, codes: d.Codes, health: d.Health,
+		users: d.Users, consents: d.Consents, codes: d.Codes, health: d.Health, terms: d.TermsVersion,
 	}
 }
 

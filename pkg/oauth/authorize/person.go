@@ -52,6 +52,8 @@ func (x *Finisher) missing(ctx context.Context, f *flow.Flow, c *client.Client, 
 	in := assurance.Input{Flow: f, Client: c, Covered: true, Now: clock.Now()}
 	if who != nil {
 		in.Session = who.session
+		in.Leaving = !who.user.DeleteAt.IsZero()
+		in.TermsDue = x.terms != "" && who.user.TermsVersion != x.terms
 	}
 	if step := assurance.Missing(in); step != assurance.None {
 		return step, nil

@@ -48,6 +48,7 @@ type Stage struct {
 	Audit    *Audit
 	Revoker  *Revoker
 	Prints   *secret.Fingerprinter
+	Letters  *Letters
 
 	Sessions  *session.Service
 	Users     *user.Service
@@ -66,7 +67,7 @@ type Stage struct {
 // New returns a stage on an empty database.
 func New(t *testing.T) *Stage {
 	t.Helper()
-	s := &Stage{FlowKeep: &Flows{}, Limits: &Limits{}, Audit: &Audit{}, Refusals: &Refusals{}, Log: &bytes.Buffer{}}
+	s := &Stage{FlowKeep: &Flows{}, Limits: &Limits{}, Audit: &Audit{}, Refusals: &Refusals{}, Log: &bytes.Buffer{}, Letters: &Letters{}}
 	s.openDurable(t)
 	s.Prints = secret.NewFingerprinter(bytes.Repeat([]byte{7}, 32))
 	s.Revoker = &Revoker{Tx: s.Durable, Ledger: s.Durable.Revocations}
