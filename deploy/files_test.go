@@ -72,6 +72,13 @@ func readCompose(t *testing.T, env map[string]string) compose {
 	return c
 }
 
+// byHand are settings that a person fills in with something of their own;
+// everything else that is empty is a secret.
+var byHand = map[string]string{
+	"PORTICO_TRUSTED_PROXIES": "", "PORTICO_SIGNUP": "open",
+	"PORTICO_SMTP_URL": "smtp://portico:secret@mail.example.com:587", "PORTICO_MAIL_FROM": "Example <no-reply@example.com>",
+}
+
 // filled is .env as a person would fill it in.
 func filled(t *testing.T) map[string]string {
 	t.Helper()
@@ -81,7 +88,9 @@ func filled(t *testing.T) map[string]string {
 		if !ok || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if value == "" && name != "PORTICO_TRUSTED_PROXIES" {
+		if written, ok := byHand[name]; ok {
+			value = written
+		} else if value == "" {
 			raw := make([]byte, 32)
 			_, _ = rand.Read(raw)
 			value = fmt.Sprintf("%x", raw[:24])
