@@ -56,33 +56,51 @@ const (
 
 // Negotiate picks the language: the first of uiLocales that the catalogue
 // speaks (OIDC Core §3.1.2.1 ui_locales, in the order of preference), else the
-// best of the Accept-Language header, else English. Malformed tags are passed
+// account's, else the best of the Accept-Language header, else English. Where
+// nobody asks for a language that we speak, the nearest to one that was asked
+// for is spoken: German to readers of Alemannic. Malformed tags are passed
 // over.
-func Negotiate(uiLocales []string, acceptLanguage string) Lang {
-	var wanted []language.Tag
-	for _, s := range uiLocales[:min(len(uiLocales), maxPreferences)] {
-		if tag, err := language.Parse(s); err == nil && len(s) <= 35 {
-			wanted = append(wanted, tag)
+func Negotiate(uiLocales []string, account, acceptLanguage string) Lang {
+	wanted := append(parsed(uiLocales), parsed([]string{account})...)
+	wanted = append(wanted, accepted(acceptLanguage)...)
+	for _, near := range []bool{false, true} {
+		for _, tag := range wanted {
+			if l, ok := match(tag, near); ok {
+				return l
+			}
 		}
-	}
-	if l, ok := match(wanted); ok {
-		return l
-	}
-	if l, ok := match(accepted(acceptLanguage)); ok {
-		return l
 	}
 	return English
 }
 
-func match(wanted []language.Tag) (Lang, bool) {
-	if len(wanted) == 0 {
-		return English, false
+// maxTag bounds a language tag, in bytes (BCP 47 §4.4.1 asks for no more).
+const maxTag = 35
+
+func parsed(locales []string) []language.Tag {
+	var tags []language.Tag
+	for _, s := range locales[:min(len(locales), maxPreferences)] {
+		if s == "" || len(s) > maxTag {
+			continue
+		}
+		if tag, err := language.Parse(s); err == nil {
+			tags = append(tags, tag)
+		}
 	}
-	_, i, confidence := catalogue.matcher.Match(wanted...)
+	return tags
+}
+
+// match finds the language of the tag, whatever its region; or, with near, one
+// that its readers are known to read. One tag at a time, or an exact match
+// would win over a region that is asked for first.
+func match(tag language.Tag, near bool) (Lang, bool) {
+	_, i, confidence := catalogue.matcher.Match(tag)
 	if confidence < language.High {
 		return English, false
 	}
-	return Lang{words: catalogue.all[i]}, true
+	l := Lang{words: catalogue.all[i]}
+	wanted, _ := tag.Base()
+	found, _ := l.words.tag.Base()
+	return l, near || wanted == found
 }
 
 // accepted reads the header in the order of its weights, without what is not

@@ -108,7 +108,7 @@ func everyTopic(t *testing.T, w *words) string {
 }
 
 func TestNoPageSpeaksTwoLanguages(t *testing.T) {
-	de := Negotiate([]string{"de"}, "")
+	de := Negotiate([]string{"de"}, "", "")
 	everyText := regexp.MustCompile(`>[^<]*\b(Sign in|Password|Allow|Deny|Continue|account|You|your)\b[^<]*<`)
 	for name, page := range samples() {
 		if strings.HasSuffix(name, "-hostile") || strings.HasPrefix(name, "error") {
@@ -122,7 +122,7 @@ func TestNoPageSpeaksTwoLanguages(t *testing.T) {
 }
 
 func TestWaitsAreSaidInSecondsThenMinutes(t *testing.T) {
-	english, german := English, Negotiate([]string{"de"}, "")
+	english, german := English, Negotiate([]string{"de"}, "", "")
 	for wait, want := range map[time.Duration][2]string{
 		-time.Hour:              {"Try again in 1 second.", "in 1 Sekunde wieder."},
 		0:                       {"Try again in 1 second.", "in 1 Sekunde wieder."},
@@ -147,28 +147,41 @@ func TestWaitsAreSaidInSecondsThenMinutes(t *testing.T) {
 func TestNegotiatesTheLanguage(t *testing.T) {
 	for name, tt := range map[string]struct {
 		locales []string
+		account string
 		accept  string
 		want    string
 	}{
-		"nothing":                       {nil, "", "en"},
-		"OIDC Core §3.1.2.1 ui_locales": {[]string{"de"}, "en", "de"},
-		"a region of a language":        {[]string{"de-CH"}, "", "de"},
-		"first that is spoken":          {[]string{"tlh", "fr", "de", "en"}, "", "de"},
-		"order of preference":           {[]string{"en", "de"}, "de", "en"},
-		"none spoken, so the browser":   {[]string{"fr"}, "de", "de"},
-		"malformed tags":                {[]string{"", "!!", "de_DE_", "\x00", strings.Repeat("de-", 40)}, "de", "de"},
-		"accepted":                      {nil, "de-AT,de;q=0.9,en;q=0.8", "de"},
-		"weights":                       {nil, "de;q=0.2,en;q=0.9", "en"},
-		"RFC 9110 §12.4.2 q=0":          {nil, "de;q=0", "en"},
-		"only others":                   {nil, "fr,es;q=0.8", "en"},
-		"malformed header":              {nil, "de;q=x,,;;", "en"},
-		"anything":                      {nil, "*", "en"},
-		"above the bound":               {nil, "fr;q=0.9," + strings.Repeat("es;q=0.8,", 1000) + "de", "en"},
-		"too many locales":              {append(slices.Repeat([]string{"fr"}, 12), "de"), "", "en"},
+		"nothing":                       {nil, "", "", "en"},
+		"OIDC Core §3.1.2.1 ui_locales": {[]string{"de"}, "en", "en", "de"},
+		"a region of a language":        {[]string{"de-CH"}, "", "", "de"},
+		"first that is spoken":          {[]string{"tlh", "xh", "de", "en"}, "", "", "de"},
+		"order of preference":           {[]string{"en", "de"}, "", "de", "en"},
+		"a region goes before another":  {[]string{"de-CH", "en"}, "", "", "de"},
+		"none spoken, so the account":   {[]string{"zh", "zh-Hant-TW"}, "de-AT", "en", "de"},
+		"none spoken, so the browser":   {[]string{"xh"}, "", "de", "de"},
+		"malformed tags":                {[]string{"", "!!", "de_DE_", "\x00", strings.Repeat("de-", 40)}, "", "de", "de"},
+		"account":                       {nil, "de", "en", "de"},
+		"a region of the account":       {nil, "de-CH", "", "de"},
+		"an account nobody speaks":      {nil, "xh-ZA", "de", "de"},
+		"a malformed account":           {nil, "de_DE_\x00", "de", "de"},
+		"an account above the bound":    {nil, "de-x-" + strings.Repeat("a-", 4000) + "a", "en", "en"},
+		"accepted":                      {nil, "", "de-AT,de;q=0.9,en;q=0.8", "de"},
+		"accepted, a region first":      {nil, "", "de-AT,en;q=0.8", "de"},
+		"accepted, none then one":       {nil, "", "zh-CN,zh;q=0.9,de;q=0.8,en;q=0.7", "de"},
+		"weights":                       {nil, "", "de;q=0.2,en;q=0.9", "en"},
+		"RFC 9110 §12.4.2 q=0":          {nil, "", "de;q=0", "en"},
+		"only others":                   {nil, "", "xh,zu;q=0.8", "en"},
+		"malformed header":              {nil, "", "de;q=x,,;;", "en"},
+		"near, where nothing is spoken": {[]string{"tlh"}, "gsw", "ko", "en"},
+		"near to the account":           {nil, "gsw", "ko", "de"},
+		"spoken before near":            {[]string{"gsw"}, "", "en-GB", "en"},
+		"anything":                      {nil, "", "*", "en"},
+		"above the bound":               {nil, "", "xh;q=0.9," + strings.Repeat("zu;q=0.8,", 1000) + "de", "en"},
+		"too many locales":              {append(slices.Repeat([]string{"xh"}, 12), "de"), "", "", "en"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Negotiate(tt.locales, tt.accept).Tag(); got != tt.want {
-				t.Errorf("Negotiate(%.60q, %.60q) = %s, want %s", tt.locales, tt.accept, got, tt.want)
+			if got := Negotiate(tt.locales, tt.account, tt.accept).Tag(); got != tt.want {
+				t.Errorf("Negotiate(%.60q, %.60q, %.60q) = %s, want %s", tt.locales, tt.account, tt.accept, got, tt.want)
 			}
 		})
 	}

@@ -8,16 +8,18 @@ import (
 	"github.com/portico-id/portico/templates"
 )
 
-// preferred holds the ui_locales that a handler found out while it served the
-// request, so that its error page speaks the same language.
+// preferred holds what a handler found out about languages while it served
+// the request, so that its error page speaks the same one.
 type preferred struct {
 	mu      sync.Mutex
-	locales []string
+	locales []string // ui_locales
+	account string   // the locale of the person
 }
 
 type preferredKey struct{}
 
-// withPreferred makes room for Prefer; Trail does so for every request.
+// withPreferred makes room for Prefer and PreferAccount; Outer does so for
+// every request.
 func withPreferred(ctx context.Context) context.Context {
 	return context.WithValue(ctx, preferredKey{}, &preferred{})
 }
@@ -35,16 +37,30 @@ func Prefer(r *http.Request, uiLocales ...string) {
 	p.locales = append([]string(nil), uiLocales...)
 }
 
-// Lang returns the language to speak: the first of uiLocales, or of those
-// noted by Prefer, that the catalogue has; else what the browser accepts; else
-// English.
-func Lang(r *http.Request, uiLocales ...string) templates.Lang {
-	if len(uiLocales) == 0 {
-		if p, ok := r.Context().Value(preferredKey{}).(*preferred); ok {
-			p.mu.Lock()
-			uiLocales = p.locales
-			p.mu.Unlock()
-		}
+// PreferAccount notes the locale of the person whom the request turned out to
+// be about, in place of anybody's before: who is signed in in this browser, or
+// whose form was just accepted. Empty: that person never chose one.
+func PreferAccount(ctx context.Context, locale string) {
+	p, ok := ctx.Value(preferredKey{}).(*preferred)
+	if !ok {
+		return
 	}
-	return templates.Negotiate(uiLocales, r.Header.Get("Accept-Language"))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.account = locale
+}
+
+// Lang returns the language to speak: the first of uiLocales, or of those
+// noted by Prefer, that the catalogue has; else the person's, noted by
+// PreferAccount; else what the browser accepts; else English.
+func Lang(r *http.Request, uiLocales ...string) templates.Lang {
+	var account string
+	if p, ok := r.Context().Value(preferredKey{}).(*preferred); ok {
+		p.mu.Lock()
+		if account = p.account; len(uiLocales) == 0 {
+			uiLocales = p.locales
+		}
+		p.mu.Unlock()
+	}
+	return templates.Negotiate(uiLocales, account, r.Header.Get("Accept-Language"))
 }

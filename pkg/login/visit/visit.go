@@ -75,6 +75,9 @@ func (o *Opener) Open(r *http.Request) (*Visit, error) {
 		web.Prefer(r, f.Request.UILocales...)
 		trail.Set(r.Context(), "client_id", f.Request.ClientID)
 	}
+	if k := fault.KindOf(err); k == fault.Gone || k == fault.NotFound || k == fault.Denied {
+		_, _, _ = o.SignedIn(r) // for the language of the page that says so
+	}
 	if fault.Is(err, fault.Gone) && f != nil && f.Request.Own() {
 		return nil, web.Back(err, f.Request.Return, "")
 	} else if fault.Is(err, fault.Gone) && f != nil {
@@ -103,7 +106,7 @@ func (o *Opener) Of(r *http.Request, f *flow.Flow) (*Visit, error) {
 }
 
 // SignedIn returns the session of this browser and its person, or nil for
-// both. A session whose person is gone or disabled counts for nothing.
+// both; from then on the pages speak that person's language. A session whose person is gone or disabled counts for nothing.
 func (o *Opener) SignedIn(r *http.Request) (*session.Session, *user.User, error) {
 	ctx := r.Context()
 	s, err := o.Sessions.FromToken(ctx, o.Cookies.Session(r))
@@ -118,6 +121,7 @@ func (o *Opener) SignedIn(r *http.Request) (*session.Session, *user.User, error)
 	}
 	trail.Set(ctx, "user_id", u.ID)
 	trail.Set(ctx, "sid", s.ID)
+	web.PreferAccount(ctx, u.Locale)
 	return s, u, nil
 }
 
@@ -137,6 +141,9 @@ func (o *Opener) With(ctx context.Context, f *flow.Flow, s *session.Session, u *
 	}
 	if s != nil {
 		f.SessionID = s.ID
+	}
+	if u != nil {
+		web.PreferAccount(ctx, u.Locale)
 	}
 	v := &Visit{Flow: f, Client: c, Session: s, User: u}
 	step, err := o.missing(ctx, v)

@@ -11,6 +11,7 @@ import (
 	"github.com/portico-id/portico/pkg/session"
 	"github.com/portico-id/portico/pkg/trail"
 	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/pkg/web"
 )
 
 // person is somebody who is signed in and may be.
@@ -43,6 +44,7 @@ func (x *Finisher) active(ctx context.Context, s *session.Session) (*person, err
 		return nil, nil
 	}
 	trail.Set(ctx, "user_id", u.ID)
+	web.PreferAccount(ctx, u.Locale)
 	return &person{session: s, user: u}, nil
 }
 

@@ -36,7 +36,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case s == nil:
-		return h.leave(w, r, q)
+		return h.leave(w, r, nil, q)
 	case r.Method == http.MethodPost:
 		return h.decide(w, r, s, q)
 	}
@@ -72,6 +72,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, s *session.Session
 		if login == "" {
 			login = u.Username
 		}
+		web.PreferAccount(r.Context(), u.Locale)
 		page.Account = &templates.Account{Ref: u.ID, Name: u.Name, Login: login}
 	case !fault.Is(err, fault.NotFound): // whoever is gone may still sign out
 		return err
@@ -91,16 +92,19 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, s *session.Sess
 	case "logout":
 		return h.end(w, r, s, q)
 	case "stay":
-		return h.stay(w, r, q)
+		return h.stay(w, r, s, q)
 	}
 	return h.ask(w, r, s, q, templates.NoDecision)
 }
 
 // stay leads back to the application, which has signed the person out on its
 // side, or says that nothing happened here.
-func (h *Handler) stay(w http.ResponseWriter, r *http.Request, q *request) error {
+func (h *Handler) stay(w http.ResponseWriter, r *http.Request, s *session.Session, q *request) error {
 	if q.redirect != "" {
 		return h.to(w, q.target())
+	}
+	if u, err := h.Users.Get(r.Context(), s.UserID); err == nil {
+		web.PreferAccount(r.Context(), u.Locale)
 	}
 	return h.Kit.Render(w, r, http.StatusOK, templates.SignedOut{Stayed: true})
 }

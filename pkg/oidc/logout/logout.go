@@ -91,7 +91,7 @@ func (h *Handler) Endpoint(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	case s == nil:
-		return h.leave(w, r, q)
+		return h.leave(w, r, nil, q)
 	case q.about(s):
 		return h.end(w, r, s, q)
 	}
@@ -133,16 +133,32 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, s *session.Session
 	if err := h.Sessions.End(r.Context(), s.ID, reason); err != nil {
 		return err
 	}
-	return h.leave(w, r, q)
+	return h.leave(w, r, s, q)
 }
 
 // leave sends the browser where the application wants it, or to our own page.
-func (h *Handler) leave(w http.ResponseWriter, r *http.Request, q *request) error {
+// s is the session that ended; nil: there was none.
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, s *session.Session, q *request) error {
 	h.Kit.Cookies.ClearSession(w)
 	if q.redirect == "" {
-		return h.Kit.SeeOther(w, r, protocol.PathSignedOut)
+		return h.Kit.SeeOther(w, r, protocol.PathSignedOut+h.farewell(r.Context(), s, q))
 	}
 	return h.to(w, q.target())
+}
+
+// farewell tells our own page the language to speak: nobody is signed in any
+// more, so that it could not know.
+func (h *Handler) farewell(ctx context.Context, s *session.Session, q *request) string {
+	locales := q.locales
+	if locales == "" && s != nil {
+		if u, err := h.Users.Get(ctx, s.UserID); err == nil { // the language is no reason to fail
+			locales = u.Locale
+		}
+	}
+	if locales == "" {
+		return ""
+	}
+	return "?" + url.Values{protocol.UILocales: {locales}}.Encode()
 }
 
 // to sends the browser to a place that we made or matched byte for byte.

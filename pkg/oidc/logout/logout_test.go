@@ -599,3 +599,27 @@ func TestUILocales(t *testing.T) {
 		t.Error("RP-Initiated Logout §2 ui_locales: the question is not in German")
 	}
 }
+
+func TestSpeaksTheLanguageOfTheAccountUntilTheEnd(t *testing.T) {
+	r := newRig(t)
+	r.ann.Locale = "de-CH"
+	if _, err := r.Users.Update(ctx, *r.ann); err != nil {
+		t.Fatal(err)
+	}
+	german := func(body string) bool { return strings.Contains(body, `<html lang="de"`) }
+	b, _ := r.signedIn(t)
+	if !german(b.Get("/logout").Body) {
+		t.Error("the question is not in German")
+	}
+	if !german(b.Submit("/logout", "decision", "stay").Body) {
+		t.Error("the page after staying is not in German")
+	}
+	left := b.Submit("/logout", "decision", "logout")
+	if left.Location != "/signed-out?ui_locales=de-CH" || !german(b.Get(left.Location).Body) {
+		t.Errorf("after signing out, %q is not in German", left.Location)
+	}
+	b, _ = r.signedIn(t)
+	if left := b.Submit("/logout?ui_locales=en", "decision", "logout"); left.Location != "/signed-out?ui_locales=en" {
+		t.Errorf("RP-Initiated Logout §2 ui_locales: leaves to %q", left.Location)
+	}
+}
