@@ -34,7 +34,7 @@ func (h *Handler) drawAccounts(w http.ResponseWriter, r *http.Request, v *visit.
 			Action: at(PathAccount, v.Flow.ID),
 			Token:  h.token(w, r, "account", v.Flow.ID, v.Session.ID),
 		},
-		Client:   ClientView(v.Client),
+		Client:   v.Application(),
 		Accounts: []templates.Account{{Ref: v.User.ID, Name: v.User.Name, Login: loginOf(v.User)}},
 		Problem:  problem,
 	})

@@ -97,5 +97,8 @@ func (d *Dispatcher) Refuse(w http.ResponseWriter, r *http.Request, f *flow.Flow
 	return d.finish.Refuse(w, r, f, why)
 }
 
-// loginIsNext reports whether the login form is the page to show.
-func loginIsNext(v *visit.Visit) bool { return v.Step == assurance.Login }
+// loginIsNext reports whether the login form is the page to show. Who is asked
+// to make an account may have one already, and sign in instead.
+func loginIsNext(v *visit.Visit) bool {
+	return v.Step == assurance.Login || v.Step == assurance.Create
+}

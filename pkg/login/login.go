@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
-	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
@@ -128,7 +127,7 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *vi
 	id := v.Flow.ID
 	page := templates.Login{
 		Form:   templates.Form{Action: at(protocol.PathLogin, id), Token: h.token(w, r, "login", id)},
-		Client: ClientView(v.Client), Username: e.username, Problem: e.problem,
+		Client: v.Application(), Username: e.username, Problem: e.problem,
 		Again:         v.User != nil && !v.Flow.OtherAccount && !expectsOther(v) && !e.problem.Is(),
 		Registered:    v.Flow.Registered && !e.problem.Is(),
 		OfferRemember: true, Remember: e.remember, OfferCancel: v.Client != nil || v.User != nil,
@@ -147,14 +146,6 @@ func at(path, flowID string) string { return path + "?flow=" + flowID }
 
 func (h *Handler) token(w http.ResponseWriter, r *http.Request, purpose string, bound ...string) string {
 	return h.Kit.FormToken(purpose, append([]string{h.Kit.Cookies.Browser(w, r)}, bound...)...)
-}
-
-// ClientView returns an application as the pages show it.
-func ClientView(c *client.Client) *templates.Client {
-	if c == nil {
-		return nil
-	}
-	return &templates.Client{Name: c.Name, LogoURL: c.LogoURI, PolicyURL: c.PolicyURI, TermsURL: c.TosURI, HomeURL: c.ClientURI}
 }
 
 // signIn takes the form.
@@ -178,7 +169,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	u, err := h.attempt(r.Context(), v, h.device(r), form["username"], form["password"])
 	switch {
 	case err == nil:
-		return h.welcome(w, r, v.Flow, u, e.remember)
+		return h.Welcome(w, r, v.Flow, u, e.remember)
 	case fault.Is(err, fault.Unauthenticated):
 		h.Kit.Refused(r, err)
 		e.problem = templates.WrongCredentials
@@ -203,8 +194,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 // busyFor is how long a person waits at least when we cannot answer.
 const busyFor = 2 * time.Second
 
-// welcome opens the session and goes on with the flow.
-func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, remember bool) error {
+// Welcome opens the session of somebody who has just proven within the flow who
+// they are, and goes on with it.
+func (h *Handler) Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, remember bool) error {
 	ctx := r.Context()
 	start := session.Start{UserID: u.ID, ACR: ACR, AMR: []string{"pwd"}, Replace: h.Kit.Cookies.Session(r)}
 	if t := trail.From(ctx); t != nil {

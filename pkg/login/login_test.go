@@ -168,6 +168,21 @@ func TestWhatALoginPageIsFor(t *testing.T) {
 			t.Errorf("without a consent: %q", at)
 		}
 	})
+	t.Run("who is asked to make an account may have one, and sign in", func(t *testing.T) {
+		b := r.Browser()
+		at := r.Begin(t, b, "prompt=create")
+		if !stage.IsPage(at, "/register") {
+			t.Fatalf("prompt=create leads to %q", at)
+		}
+		at = strings.Replace(at, "/register", "/login", 1)
+		if body := b.Get(at).Body; !strings.Contains(body, `id="login-submit"`) {
+			t.Fatal("the link to the sign-in leads back to the registration")
+		}
+		r.Person(t, "cid@example.test")
+		if at := stage.Follow(t, b.Submit(at, "username", "cid@example.test", "password", stage.Password)); !stage.IsPage(at, "/consent") {
+			t.Errorf("then %q", at)
+		}
+	})
 	t.Run("RFC 6749 §4.1.2.1 cancel answers access_denied", func(t *testing.T) {
 		b := r.Browser()
 		if at := stage.Follow(t, b.Submit(r.Begin(t, b, ""), "decision", "deny")); at != stage.Redirect+"?error=access_denied&state=st%26te" {
