@@ -7,7 +7,8 @@ import "time"
 type Problem struct {
 	key   string
 	data  map[string]any
-	count int // for plural forms; 0: the message has none
+	count int      // for plural forms; 0: the message has none
+	list  []string // messages that stand for the placeholder List
 }
 
 // Is reports whether there is a problem.
@@ -37,7 +38,9 @@ var (
 	PasswordMissing = Problem{key: "problem.password_missing"}
 	PasswordCommon  = Problem{key: "problem.password_common"}
 	PasswordTooLong = Problem{key: "problem.password_too_long"}
-	PasswordPerson  = Problem{key: "problem.password_person"} // holds the name or address
+	PasswordPerson  = Problem{key: "problem.password_person"} // is little more than a name or address
+	// PasswordBreached says that the password is known from a breach.
+	PasswordBreached = Problem{key: "problem.password_breached"}
 )
 
 // PasswordTooShort says how many characters a password needs.

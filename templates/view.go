@@ -40,7 +40,27 @@ func (v *view) N(key string, count int) (string, error) {
 
 // Problem says why an entry does not count.
 func (v *view) Problem(p Problem) (string, error) {
+	if len(p.list) > 0 {
+		list, err := v.list(p.list)
+		if err != nil {
+			return "", err
+		}
+		return v.T(p.key, "List", list)
+	}
 	return v.Lang.get().say(p.key, p.data, p.count)
+}
+
+// list says several messages, one behind the other.
+func (v *view) list(keys []string) (string, error) {
+	said := make([]string, len(keys))
+	for i, key := range keys {
+		var err error
+		if said[i], err = v.T(key); err != nil {
+			return "", err
+		}
+	}
+	comma, err := v.T("strength.comma")
+	return strings.Join(said, comma), err
 }
 
 // Marks around a value inside a message, while it is still text. They are

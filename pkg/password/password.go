@@ -2,6 +2,7 @@ package password
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -25,8 +26,18 @@ type Config struct {
 	// QueueTimeout is how long a login waits for its turn before it is
 	// answered 503; default 3 seconds.
 	QueueTimeout time.Duration
-	// MinLength is the least number of characters of a new password; default 8.
+	// MinLength is the least number of characters of a new password; default
+	// 15, what NIST SP 800-63B asks of a password that stands alone.
 	MinLength int
+	// Require are kinds of characters that a new password must hold: Digit,
+	// Upper, Lower, Symbol. Default none.
+	Require []string
+	// Brand are names of this service, which everybody's password may not be
+	// built on.
+	Brand []string
+	// Person returns what Change must not find in a password: name, e-mail
+	// address, username. Nil: Change knows nobody.
+	Person func(ctx context.Context, userID string) ([]string, error)
 }
 
 func (c Config) withDefaults() Config {
@@ -46,7 +57,7 @@ func (c Config) withDefaults() Config {
 		c.QueueTimeout = 3 * time.Second
 	}
 	if c.MinLength <= 0 {
-		c.MinLength = 8
+		c.MinLength = 15
 	}
 	return c
 }
@@ -71,6 +82,11 @@ type Service struct {
 // no sense.
 func NewService(store Store, sessions Sessions, rec audit.Recorder, cfg Config) (*Service, error) {
 	cfg = cfg.withDefaults()
+	for _, kind := range cfg.Require {
+		if kinds[kind] == nil {
+			return nil, fmt.Errorf("password: %q is no kind of characters", kind)
+		}
+	}
 	h, err := newHasher(cfg)
 	if err != nil {
 		return nil, err
@@ -83,6 +99,9 @@ func NewService(store Store, sessions Sessions, rec audit.Recorder, cfg Config) 
 
 // MinLength returns the least number of characters of a new password.
 func (s *Service) MinLength() int { return s.cfg.MinLength }
+
+// Required returns the kinds of characters that a new password must hold.
+func (s *Service) Required() []string { return s.cfg.Require }
 
 // Verify reports whether plain is the password of the person. A person
 // without a password, an empty password and a wrong one cost the same. When
@@ -157,10 +176,12 @@ func (s *Service) rehash(ctx context.Context, userID, stored, plain string) {
 	trail.Set(ctx, "password_rehash", "done")
 }
 
-// Hash checks a new password and returns what may be stored with Put. It is
-// apart from the writing because it takes long and a transaction should not.
+// Hash returns what may be stored with Put. Whoever lets somebody choose a
+// password calls Check first, which knows the person; Hash refuses what no
+// person may have. It is apart from the writing because it takes long and a
+// transaction should not.
 func (s *Service) Hash(ctx context.Context, plain string) (string, error) {
-	if err := s.Check(plain); err != nil {
+	if err := s.rules(plain); err != nil {
 		return "", err
 	}
 	leave, err := s.gate.enter(ctx)
@@ -186,15 +207,30 @@ func (s *Service) Set(ctx context.Context, userID, plain string) error {
 	return s.Put(ctx, userID, hash)
 }
 
-// Change replaces the password. In the same transaction every session of the
-// person ends but for the one of the sid except (may be empty), with all
-// grants and tokens (ASVS 7.4.3).
+// Change replaces the password after Check. In the same transaction every
+// session of the person ends but for the one of the sid except (may be
+// empty), with all grants and tokens (ASVS 7.4.3).
 func (s *Service) Change(ctx context.Context, userID, plain, except string) error {
+	return s.ChangeWith(ctx, userID, plain, except, nil)
+}
+
+// ChangeWith is Change with other work in its transaction: also (may be nil)
+// runs before the password is written, and its error keeps the old one. It
+// may run more than once and must have no effect outside the database.
+func (s *Service) ChangeWith(ctx context.Context, userID, plain, except string, also func(ctx context.Context) error) error {
+	if err := s.checkOf(ctx, userID, plain); err != nil {
+		return err
+	}
 	hash, err := s.Hash(ctx, plain)
 	if err != nil {
 		return err
 	}
 	err = s.sessions.EndOfUser(ctx, userID, except, "password changed", func(ctx context.Context) error {
+		if also != nil {
+			if err := also(ctx); err != nil {
+				return err
+			}
+		}
 		return s.store.Set(ctx, userID, hash, time.Now())
 	})
 	if err != nil {
@@ -202,4 +238,16 @@ func (s *Service) Change(ctx context.Context, userID, plain, except string) erro
 	}
 	s.audit.Record(ctx, audit.Event{Name: audit.PasswordChanged, UserID: userID})
 	return nil
+}
+
+// checkOf is Check for a person who exists.
+func (s *Service) checkOf(ctx context.Context, userID, plain string) error {
+	var person []string
+	if s.cfg.Person != nil {
+		var err error
+		if person, err = s.cfg.Person(ctx, userID); err != nil {
+			return err
+		}
+	}
+	return s.Check(ctx, plain, person...)
 }

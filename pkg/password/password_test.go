@@ -57,7 +57,7 @@ func TestVerify(t *testing.T) {
 func TestEverySpellingOfUnicodeIsTheSamePassword(t *testing.T) {
 	s := stage.New(t)
 	ann := s.Person(t, "a@example.test")
-	composed, decomposed := "pässwörter", "pa\u0308sswo\u0308rter"
+	composed, decomposed := "fünf süße pässwörter", "fu\u0308nf su\u0308ße pa\u0308sswo\u0308rter"
 	for _, set := range []string{composed, decomposed} {
 		if err := s.Passwords.Set(ctx, ann.ID, set); err != nil {
 			t.Fatal(err)
@@ -67,38 +67,6 @@ func TestEverySpellingOfUnicodeIsTheSamePassword(t *testing.T) {
 				t.Errorf("set as %q, %q is refused", set, typed)
 			}
 		}
-	}
-}
-
-func TestPolicy(t *testing.T) {
-	s := stage.New(t)
-	tests := map[string]struct {
-		plain string
-		code  string
-	}{
-		"NIST 800-63B eight characters":     {"12345678", ""},
-		"eight characters, more bytes":      {"пароль12", ""},
-		"a thousand bytes":                  {strings.Repeat("long ", 200), ""},
-		"blanks count":                      {"a b c d ", ""},
-		"empty":                             {"", password.CodeMissing},
-		"seven":                             {"1234567", password.CodeTooShort},
-		"seven characters, more bytes":      {"пароль1", password.CodeTooShort},
-		"eight signs that are seven":        {"a\u0308bcdefg", password.CodeTooShort},
-		"above the bound":                   {strings.Repeat("x", password.MaxBytes+1), password.CodeTooLong},
-		"far above the bound":               {strings.Repeat("x", 1<<20), password.CodeTooLong},
-		"not UTF-8":                         {"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8", password.CodeUnreadable},
-		"no rule about kinds of characters": {"aaaaaaaa", ""},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			err := s.Passwords.Check(tt.plain)
-			if got := fault.CodeOf(err); got != tt.code {
-				t.Errorf("Check(%.20q) = %q, want %q", tt.plain, got, tt.code)
-			}
-			if _, hashed := s.Passwords.Hash(ctx, tt.plain); (hashed != nil) != (err != nil) {
-				t.Errorf("Hash(%.20q) = %v, Check says %v", tt.plain, hashed, err)
-			}
-		})
 	}
 }
 

@@ -1,6 +1,9 @@
 package password
 
 import (
+	"context"
+	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -8,27 +11,85 @@ import (
 	"github.com/portico-id/portico/pkg/fault"
 )
 
-// Codes of a refused new password.
+// Codes of a refused new password. templates.PasswordProblem has words for
+// each.
 const (
 	CodeMissing    = "password_missing"
 	CodeTooShort   = "password_too_short"
 	CodeTooLong    = "password_too_long"
 	CodeUnreadable = "password_unreadable"
+	CodeLacks      = "password_lacks" // Details name each kind that is not there
+	CodePerson     = "password_person"
 )
 
-// Check says whether plain may become a password: a least length in
-// characters and MaxBytes in bytes, and no other rule (NIST SP 800-63B
-// §3.1.1.2: no composition rules, no truncation). fault.Invalid otherwise.
-func (s *Service) Check(plain string) error {
-	switch {
-	case plain == "":
-		return fault.New(fault.Invalid, CodeMissing, "A password is needed.")
-	case len(plain) > MaxBytes:
-		return fault.New(fault.TooLarge, CodeTooLong, "This password is too long.")
-	case !utf8.ValidString(plain):
-		return fault.New(fault.Invalid, CodeUnreadable, "This password cannot be read.")
-	case utf8.RuneCountInString(norm.NFKC.String(plain)) < s.cfg.MinLength:
-		return fault.New(fault.Invalid, CodeTooShort, "This password is too short.")
+// Kinds of characters that an operator may demand. NIST SP 800-63B §3.1.1.2
+// advises against it; some must.
+const (
+	Digit  = "digit"
+	Upper  = "upper"
+	Lower  = "lower"
+	Symbol = "symbol" // neither letter nor digit; a blank is one
+)
+
+// clause is the rule that every refusal of this file cites.
+const clause = "NIST SP 800-63B §3.1.1.2 "
+
+// Check says whether plain may become the password of somebody. person are
+// the words that an attacker would try first: name, e-mail address, username;
+// empty ones are passed over. fault.Invalid otherwise, with one of the codes
+// above and never a word of the password.
+func (s *Service) Check(_ context.Context, plain string, person ...string) error {
+	if err := s.rules(plain); err != nil {
+		return err
+	}
+	if personal(norm.NFKC.String(plain), slices.Concat(s.cfg.Brand, person)) {
+		return fault.New(fault.Invalid, CodePerson, "This password is too close to the name or address of its owner.").
+			Under(clause + "the password is not built on the name of its owner or of the service")
 	}
 	return nil
+}
+
+// rules are what can be said without knowing anybody: a least length in
+// characters of the NFKC form, MaxBytes in bytes as typed, and the kinds that
+// the operator demands. Every character is allowed.
+func (s *Service) rules(plain string) error {
+	form := norm.NFKC.String(plain[:min(len(plain), MaxBytes)])
+	switch {
+	case plain == "":
+		return fault.New(fault.Invalid, CodeMissing, "A password is needed.").
+			Under(clause + "there is a password")
+	case len(plain) > MaxBytes:
+		return fault.New(fault.Invalid, CodeTooLong, "This password is too long.").
+			Under("security §11.3 a password has a bound and is never cut").
+			WithHint("at most %d bytes are taken", MaxBytes)
+	case !utf8.ValidString(plain):
+		return fault.New(fault.Invalid, CodeUnreadable, "This password cannot be read.").
+			Under(clause + "the password is Unicode")
+	case utf8.RuneCountInString(form) < s.cfg.MinLength:
+		return fault.New(fault.Invalid, CodeTooShort, "This password is too short.").
+			Under(clause+"the password has its least length").
+			WithHint("at least %d characters are needed (password_min_length)", s.cfg.MinLength)
+	}
+	return s.lacks(form)
+}
+
+// lacks refuses a password without a kind of characters that is demanded.
+func (s *Service) lacks(form string) error {
+	refused := fault.New(fault.Invalid, CodeLacks, "This password lacks a kind of characters.").
+		Under("password_require every demanded kind of characters is there")
+	lacking := false
+	for _, kind := range s.cfg.Require {
+		if is := kinds[kind]; !slices.ContainsFunc([]rune(form), is) {
+			lacking, refused = true, refused.About("password", kind)
+		}
+	}
+	if !lacking {
+		return nil
+	}
+	return refused
+}
+
+var kinds = map[string]func(rune) bool{
+	Digit: unicode.IsDigit, Upper: unicode.IsUpper, Lower: unicode.IsLower,
+	Symbol: func(r rune) bool { return !unicode.In(r, unicode.L, unicode.N, unicode.M, unicode.C) },
 }

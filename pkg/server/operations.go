@@ -16,7 +16,7 @@ import (
 func (s *Server) CreateUser(ctx context.Context, u user.User, password string) (user.User, error) {
 	var hash string
 	if password != "" {
-		if err := s.Passwords.Check(password); err != nil {
+		if err := s.Passwords.Check(ctx, password, namesOf(&u)...); err != nil {
 			return user.User{}, err
 		}
 		var err error
@@ -34,6 +34,11 @@ func (s *Server) CreateUser(ctx context.Context, u user.User, password string) (
 		return user.User{}, err
 	}
 	return *made, nil
+}
+
+// namesOf are the words that a person's password is not built on.
+func namesOf(u *user.User) []string {
+	return []string{u.Email, u.Username, u.Name, u.GivenName, u.FamilyName, u.Nickname}
 }
 
 // FindUser finds a person by e-mail address, username or sub.

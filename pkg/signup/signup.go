@@ -16,7 +16,6 @@ import (
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login/visit"
-	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/trail"
 	"github.com/portico-id/portico/pkg/user"
@@ -48,7 +47,7 @@ const evenTime = 400 * time.Millisecond
 
 // Passwords makes the hash of a new password. password.Service is one.
 type Passwords interface {
-	Check(plain string) error
+	Check(ctx context.Context, plain string, person ...string) error
 	Hash(ctx context.Context, plain string) (string, error)
 	Put(ctx context.Context, userID, hash string) error
 	MinLength() int
@@ -144,7 +143,10 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Kit.CheckFormToken(form[templates.FieldToken], "register", h.Kit.Cookies.KnownBrowser(r), v.Flow.ID); err != nil {
 		return err
 	}
-	page, plain := h.read(form)
+	page, plain, err := h.read(r.Context(), form)
+	if err != nil {
+		return err
+	}
 	if page.Failed() {
 		return h.draw(w, r, v, page)
 	}
@@ -167,7 +169,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) error {
 }
 
 // read checks each field by itself.
-func (h *Handler) read(form web.Fields) (page templates.Register, plain string) {
+func (h *Handler) read(ctx context.Context, form web.Fields) (page templates.Register, plain string, err error) {
 	page.Name, page.Email = strings.TrimSpace(form["name"]), strings.TrimSpace(form["email"])
 	switch {
 	case page.Name == "":
@@ -183,26 +185,9 @@ func (h *Handler) read(form web.Fields) (page templates.Register, plain string) 
 	case !user.ValidEmail(page.Email):
 		page.EmailProblem = templates.EmailMalformed
 	}
-	page.PasswordProblem = h.passwordProblem(form["password"], page)
-	return page, form["password"]
-}
-
-func (h *Handler) passwordProblem(plain string, page templates.Register) templates.Problem {
-	switch fault.CodeOf(h.Passwords.Check(plain)) {
-	case "":
-	case password.CodeMissing:
-		return templates.PasswordMissing
-	case password.CodeTooShort:
-		return templates.PasswordTooShort(h.Passwords.MinLength())
-	case password.CodeTooLong:
-		return templates.PasswordTooLong
-	default:
-		return templates.Unreadable
-	}
-	if typed := user.Normalise(plain); typed == user.Normalise(page.Email) || typed == user.Normalise(page.Name) {
-		return templates.PasswordPerson
-	}
-	return templates.Problem{}
+	plain = form["password"]
+	page.PasswordProblem, err = templates.PasswordProblem(h.Passwords.Check(ctx, plain, page.Name, page.Email), h.Passwords.MinLength())
+	return page, plain, err
 }
 
 // create makes the person, or nothing when the address is taken. The hash is

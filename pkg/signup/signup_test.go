@@ -114,10 +114,11 @@ func TestRefusedSignUps(t *testing.T) {
 		"no address at all":             {"email", "cleo", "such as name@example.com"},
 		"a header hidden in it":         {"email", "c@x.test\r\nBcc: d@x.test", "such as name@example.com"},
 		"no password":                   {"password", "", "Choose a password"},
-		"a short password":              {"password", "1234567", "at least 8 characters"},
+		"a short password":              {"password", "fourteen chars", "at least 15 characters"},
 		"a password above the bound":    {"password", strings.Repeat("x", password.MaxBytes+1), "too long"},
-		"the address as the password":   {"password", "CLEO@example.test", "may not contain"},
-		"a password of seven, by bytes": {"password", "пароль1", "at least 8 characters"},
+		"the address as the password":   {"password", "CLEO@example.test", "too close to your name"},
+		"the name, drawn out":           {"password", "cleocleocleo-1990", "too close to your name"},
+		"a short one, many bytes":       {"password", "пароль пароль", "at least 15 characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := r.Browser()
