@@ -9,6 +9,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/flow"
@@ -26,18 +27,19 @@ import (
 
 // Durable is the SQL side: it decides. Postgres or SQLite.
 type Durable struct {
-	Clients     client.Store
-	APIs        scope.Store
-	Users       user.Store
-	Passwords   password.Store
-	Grants      grant.Store
-	Sessions    session.Store
-	Consents    consent.Store
-	Keys        keyring.Store
-	Revocations revocation.Ledger
-	Audit       audit.Store
-	Refusals    explain.Store
-	Leases      job.Leases
+	Clients       client.Store
+	APIs          scope.Store
+	Users         user.Store
+	Passwords     password.Store
+	Grants        grant.Store
+	Sessions      session.Store
+	Consents      consent.Store
+	Confirmations confirm.Store
+	Keys          keyring.Store
+	Revocations   revocation.Ledger
+	Audit         audit.Store
+	Refusals      explain.Store
+	Leases        job.Leases
 
 	// Examine looks at the engine for portico doctor: clock, rights, settings.
 	// Nil: there is nothing to look at.

@@ -5,9 +5,11 @@ package confirm
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
+	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/paging"
 	"github.com/portico-id/portico/pkg/secret"
 )
 
@@ -21,6 +23,13 @@ const (
 	VerifyEmail   Purpose = "verify_email"   // an address that an account has already
 	ChangeEmail   Purpose = "change_email"   // an address that an account will have
 	ResetPassword Purpose = "reset_password" // a password was forgotten
+)
+
+// Reasons for an end. They are stored: never change one.
+const (
+	Used      = "used"
+	Replaced  = "replaced"  // a later one took its place
+	Withdrawn = "withdrawn" // somebody thought better of it
 )
 
 // MaxTries is how many wrong codes one confirmation bears.
@@ -45,25 +54,6 @@ type Confirmation struct {
 // Open reports whether it may still be used at now.
 func (c *Confirmation) Open(now time.Time) bool { return c.EndedAt.IsZero() && now.Before(c.ExpiresAt) }
 
-// Ask says what is to be proven.
-type Ask struct {
-	Purpose Purpose
-	UserID  string
-	Email   string
-	For     time.Duration // how long link and code work
-	Code    bool          // a code besides the link
-	Payload any           // JSON; sealed at rest; nil: nothing
-}
-
-// Asked are the secrets of a new confirmation: they go into the mail and
-// nowhere else.
-type Asked struct {
-	ID        string
-	Link      string // a secret.ConfirmLink
-	Code      string // eight digits in two groups, "1234 5678"; empty: none
-	ExpiresAt time.Time
-}
-
 // Service asks for proofs and takes them. It is safe for concurrent use.
 type Service struct {
 	store  Store
@@ -76,38 +66,43 @@ func NewService(store Store, fp *secret.Fingerprinter, sealer *secret.Sealer) *S
 	return &Service{store: store, fp: fp, sealer: sealer}
 }
 
-var errLater = errors.New("confirm: not there yet")
-
-// Ask makes a confirmation, in the transaction that the context carries. Open
-// ones of the same purpose and person end.
-func (s *Service) Ask(ctx context.Context, a Ask) (Asked, error) { return Asked{}, errLater }
-
-// ByLink returns the open confirmation of a link, without spending it: the
-// page behind a link only asks. fault.Gone, code "link_over", for every other:
-// garbage, unknown, of another purpose, spent, replaced or too old.
-func (s *Service) ByLink(ctx context.Context, p Purpose, link string) (*Confirmation, error) {
-	return nil, errLater
-}
-
-// ByCode returns the open confirmation of the id if the code is right; blanks
-// and hyphens in it do not count. Each try is counted before the code is
-// looked at: fault.Unauthenticated, code "code_wrong", when it is wrong;
-// fault.Gone, code "link_over", when there is no open confirmation of the id
-// and purpose, or MaxTries were wrong.
-func (s *Service) ByCode(ctx context.Context, p Purpose, id, code string) (*Confirmation, error) {
-	return nil, errLater
-}
-
-// Payload reads what belongs to the confirmation.
-func (s *Service) Payload(c *Confirmation, into any) error { return errLater }
-
 // Use spends the confirmation, in the transaction that the context carries:
 // of any number of concurrent calls one succeeds, the others get fault.Gone,
 // code "link_over".
-func (s *Service) Use(ctx context.Context, c *Confirmation) error { return errLater }
+func (s *Service) Use(ctx context.Context, c *Confirmation) error {
+	err := s.store.Use(ctx, c.ID, clock.Now())
+	if fault.Is(err, fault.Conflict) {
+		return over("spent, replaced or too old meanwhile").Because(err)
+	}
+	return err
+}
 
 // End ends the open confirmations of a person, of the purposes, or of all
 // when none is named.
 func (s *Service) End(ctx context.Context, userID, reason string, purposes ...Purpose) error {
-	return errLater
+	return s.store.EndOfUser(ctx, userID, reason, clock.Now(), purposes...)
 }
+
+// Pending returns a page of the open confirmations of a purpose, oldest first.
+func (s *Service) Pending(ctx context.Context, p Purpose, page paging.Page) ([]Confirmation, error) {
+	return s.store.Open(ctx, p, page, clock.Now())
+}
+
+// Withdraw ends the confirmation of an id; one that is over stays as it is.
+// fault.NotFound when there is none.
+func (s *Service) Withdraw(ctx context.Context, id string) error {
+	if _, err := s.store.ByID(ctx, id); err != nil {
+		return err
+	}
+	return s.store.End(ctx, id, Withdrawn, clock.Now())
+}
+
+// DeleteExpired removes at most limit confirmations that nobody can use any
+// more, and returns how many.
+func (s *Service) DeleteExpired(ctx context.Context, limit int) (int, error) {
+	return s.store.DeleteExpired(ctx, clock.Now().Add(-keep), limit)
+}
+
+// keep is how long a confirmation outlives its time, so that an operator can
+// be told why a link was refused.
+const keep = 24 * time.Hour

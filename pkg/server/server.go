@@ -19,6 +19,7 @@ import (
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/config"
+	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/grant"
@@ -38,15 +39,16 @@ import (
 // Server is one instance of Portico. The exported services are those that an
 // operator's commands use.
 type Server struct {
-	Clients     *client.Service
-	APIs        *scope.Service
-	Users       *user.Service
-	Passwords   *password.Service
-	Sessions    *session.Service
-	Consents    *consent.Service
-	Grants      *grant.Service
-	Keys        *keyring.Ring
-	Revocations *revocation.Service
+	Clients       *client.Service
+	APIs          *scope.Service
+	Users         *user.Service
+	Passwords     *password.Service
+	Sessions      *session.Service
+	Consents      *consent.Service
+	Confirmations *confirm.Service
+	Grants        *grant.Service
+	Keys          *keyring.Ring
+	Revocations   *revocation.Service
 
 	cfg     *config.Config
 	log     *slog.Logger

@@ -6,6 +6,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/grant"
@@ -70,6 +71,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Confirmations = confirm.NewService(s.durable.Confirmations, s.fingerprint, s.sealer)
 	s.Consents = consent.NewService(s.durable.Consents, s.APIs, s.Users, s.durable.Grants, s.Revocations, s.audit, consent.Config{TokenLife: maxTokenTTL})
 	return nil
 }

@@ -37,6 +37,7 @@ func (s *Server) sweep() job.Task {
 		job.Expiry{What: "sessions", Delete: func(ctx context.Context, n int) (int, error) {
 			return d.Sessions.DeleteExpired(ctx, clock.Now().Add(-maxTokenTTL), n)
 		}},
+		job.Expiry{What: "confirmations", Delete: s.Confirmations.DeleteExpired},
 		job.Expiry{What: "revocations", Delete: s.Revocations.DeleteExpired},
 		job.Expiry{What: "refusals", Delete: func(ctx context.Context, n int) (int, error) {
 			return d.Refusals.DeleteBefore(ctx, clock.Now().Add(-s.cfg.RefusalsKeep), n)

@@ -138,7 +138,7 @@ func recycling(fresh func() string) storagetest.OpenDurable {
 // emptying removes every row but those of the schema itself.
 var emptying = func() (out []string) {
 	for _, table := range []string{
-		"clients", "apis", "users", "passwords", "grants", "opaque_tokens", "sessions", "consents",
+		"clients", "apis", "users", "passwords", "grants", "opaque_tokens", "sessions", "consents", "confirmations",
 		"signing_keys", "server_secrets", "revocations", "audit_events", "refusals", "leases",
 	} {
 		out = append(out, "DELETE FROM "+table)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/fault"
@@ -20,7 +21,7 @@ import (
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "key", "secret", "revocation", "event", "refusal", "lease"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "key", "secret", "revocation", "event", "refusal", "lease"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -34,6 +35,7 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Grants.PutToken(ctx, grant.OpaqueToken{Hash: "mark"}),
 		d.Sessions.Create(ctx, session.Session{ID: "mark"}),
 		d.Consents.Allow(ctx, consent.Consent{UserID: "mark", ClientID: "mark"}),
+		d.Confirmations.Create(ctx, confirm.Confirmation{ID: "mark", Purpose: confirm.SignUp}),
 		d.Keys.Add(ctx, newKey("mark"), time.Time{}), secretErr,
 		d.Revocations.Add(ctx, revocation.Entry{Kind: revocation.Token, ID: "mark", ExpiresAt: epoch.Add(time.Hour)}),
 		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),
@@ -71,6 +73,8 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("session", true, err)
 	_, err = d.Consents.Get(ctx, "mark", "mark")
 	note("consent", true, err)
+	_, err = d.Confirmations.ByID(ctx, "mark")
+	note("confirmation", true, err)
 	keys, err := d.Keys.List(ctx)
 	note("key", len(keys) > 0, err)
 	secret, err := d.Keys.Secret(ctx, "mark", []byte("another"))

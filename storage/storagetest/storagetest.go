@@ -33,6 +33,7 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"grants end", GrantsEnd},
 		{"sessions", Sessions},
 		{"consents", Consents},
+		{"confirmations", Confirmations},
 		{"keys", Keys},
 		{"revocations", Revocations},
 		{"audit", Audit},

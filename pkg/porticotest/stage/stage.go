@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/portico-id/portico/pkg/client"
+	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
@@ -50,12 +51,14 @@ type Stage struct {
 	Prints   *secret.Fingerprinter
 	Letters  *Letters
 
-	Sessions  *session.Service
-	Users     *user.Service
-	Passwords *password.Service
-	Clients   *client.Service
-	APIs      *scope.Service
-	Consents  *consent.Service
+	Sessions      *session.Service
+	Users         *user.Service
+	Passwords     *password.Service
+	Clients       *client.Service
+	APIs          *scope.Service
+	Consents      *consent.Service
+	Confirmations *confirm.Service
+	Sealer        *secret.Sealer
 
 	Kit      *web.Kit
 	Refusals *Refusals
@@ -78,6 +81,10 @@ func New(t *testing.T) *Stage {
 	s.APIs = scope.NewService(s.Durable.APIs, scope.Config{Issuer: Issuer})
 	s.Consents = consent.NewService(s.Durable.Consents, s.APIs, s.Users, s.Durable.Grants, s.Revoker, s.Audit, consent.Config{})
 	var err error
+	if s.Sealer, err = secret.NewSealer(bytes.Repeat([]byte{5}, secret.KeySize)); err != nil {
+		t.Fatal(err)
+	}
+	s.Confirmations = confirm.NewService(s.Durable.Confirmations, s.Prints, s.Sealer)
 	s.Passwords, err = password.NewService(s.Durable.Passwords, s.Sessions, s.Audit, password.Config{MemoryKiB: 64, Passes: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ CREATE TABLE confirmations (
     sealed     BYTEA,
     created_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
-    used_at    TIMESTAMPTZ, -- spent, or ended by a later one
+    ended_at   TIMESTAMPTZ, -- spent, or ended by a later one
     reason     TEXT NOT NULL -- why it ended: used, replaced, …
 );
 CREATE INDEX confirmations_user ON confirmations (user_id, purpose) WHERE user_id <> '';

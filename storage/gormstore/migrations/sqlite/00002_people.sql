@@ -23,7 +23,7 @@ CREATE TABLE confirmations (
     sealed     BLOB,
     created_at TIMESTAMP NOT NULL,
     expires_at TIMESTAMP NOT NULL,
-    used_at    TIMESTAMP, -- spent, or ended by a later one
+    ended_at   TIMESTAMP, -- spent, or ended by a later one
     reason     TEXT NOT NULL -- why it ended: used, replaced, …
 );
 CREATE INDEX confirmations_user ON confirmations (user_id, purpose) WHERE user_id <> '';
