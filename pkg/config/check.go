@@ -70,6 +70,8 @@ func (c *Config) checkValues(at func(key string) string) []error {
 		"limit_signup_address": c.LimitSignupAddress, "limit_recovery_address": c.LimitRecoveryAddress,
 		"limit_account_address": c.LimitAccountAddress, "limit_mail_address": c.LimitMailAddress,
 		"limit_mail_recipient": c.LimitMailRecipient, "limit_code": c.LimitCode,
+		"limit_flow_address": c.LimitFlowAddress, "limit_register_address": c.LimitRegisterAddress,
+		"limit_client_failures": c.LimitClientFailures,
 	} {
 		if _, _, err := r.Parse(); err != nil {
 			add(key, "is %q; %v", r, err)

@@ -94,7 +94,7 @@ type Config struct {
 	BrandingDir            string             `koanf:"branding_dir" doc:"Directory with brand.yaml, a logo, templates and words of your own: see docs/branding.md. Empty: Portico's look."`
 	PKCE                   PKCE               `koanf:"pkce" default:"recommended" doc:"recommended: public clients and clients made by an operator must send a code challenge, self-registered confidential ones may go without. required: all."`
 	LegacyFlows            string             `koanf:"legacy_flows" default:"off" doc:"Implicit and hybrid flows. This version offers off only."`
-	LimitFactor            int                `koanf:"limit_factor" default:"1" doc:"Multiplies the limits per address. Limits per account stay."`
+	LimitFactor            int                `koanf:"limit_factor" default:"1" doc:"Multiplies the limits per address, those whose name ends with address. Limits per account stay."`
 	LimitLoginAccount      Rate               `koanf:"limit_login_account" default:"5/15m" doc:"Failed logins of one account within the time, whoever tries; a longer pause follows when they go on."`
 	LimitLoginAddress      Rate               `koanf:"limit_login_address" default:"20/15m" doc:"Failed logins of one address."`
 	LimitSignupAddress     Rate               `koanf:"limit_signup_address" default:"100/15m" doc:"Sign-up forms of one address."`
@@ -103,6 +103,9 @@ type Config struct {
 	LimitMailAddress       Rate               `koanf:"limit_mail_address" default:"30/15m" doc:"Mails that one address may cause."`
 	LimitMailRecipient     Rate               `koanf:"limit_mail_recipient" default:"10/1h" doc:"Mails that strangers may cause to one recipient."`
 	LimitCode              Rate               `koanf:"limit_code" default:"10/15m" doc:"Wrong codes of one account, over all codes; each code bears five."`
+	LimitFlowAddress       Rate               `koanf:"limit_flow_address" default:"600/15m" doc:"Requests of one address that lead to a page and are kept."`
+	LimitRegisterAddress   Rate               `koanf:"limit_register_address" default:"30/1h" doc:"Clients that one address may register."`
+	LimitClientFailures    Rate               `koanf:"limit_client_failures" default:"20/1m" doc:"Failed authentications of one client from one address."`
 	OutboundAllow          []string           `koanf:"outbound_allow" doc:"CIDRs that Portico may reach besides public addresses when it fetches a client's jwks_uri."`
 	AccessTokenTTL         time.Duration      `koanf:"access_token_ttl" default:"15m" doc:"Life of access tokens, unless the API or client says otherwise. At most 24h."`
 	IDTokenTTL             time.Duration      `koanf:"id_token_ttl" default:"1h" doc:"Life of ID tokens. At most 24h."`

@@ -41,9 +41,10 @@ func from(t *testing.T, addr string) context.Context {
 
 // A stranger who only opens login pages must not fill the store.
 func TestKeptRequestsOfOneAddressAreBounded(t *testing.T) {
-	for factor, want := range map[int]int{0: 600, 1: 600, 3: 1800} {
+	for most, want := range map[int]int{0: 600, 30: 30} {
 		c := &counter{keys: map[string]int{}}
-		s := flow.NewService(newMemory(), secret.NewFingerprinter(make([]byte, 32)), flow.Config{Limits: c, LimitFactor: factor})
+		rule := limit.Rule{Name: "flow-address", Max: most, Window: time.Minute}
+		s := flow.NewService(newMemory(), secret.NewFingerprinter(make([]byte, 32)), flow.Config{Gate: limit.Gate{Store: c}, PerAddress: rule})
 		stranger := from(t, "203.0.113.9")
 		first := s.Begin("browser", request())
 		if err := s.Save(stranger, first); err != nil {
@@ -60,7 +61,7 @@ func TestKeptRequestsOfOneAddressAreBounded(t *testing.T) {
 			}
 		}
 		if kept != want {
-			t.Errorf("factor %d: %d requests were kept, want %d", factor, kept, want)
+			t.Errorf("at most %d: %d requests were kept, want %d", most, kept, want)
 		}
 		_, err := s.Park(stranger, url.Values{})
 		if f := fault.As(err); f.Kind != fault.Limited || f.RetryAfter != time.Minute {
@@ -81,7 +82,7 @@ func TestKeptRequestsOfOneAddressAreBounded(t *testing.T) {
 func TestUncountedRequestsAreNotKept(t *testing.T) {
 	down := fault.New(fault.Unavailable, "temporarily_unavailable", "Try again.")
 	store := newMemory()
-	s := flow.NewService(store, secret.NewFingerprinter(make([]byte, 32)), flow.Config{Limits: &counter{fail: down}})
+	s := flow.NewService(store, secret.NewFingerprinter(make([]byte, 32)), flow.Config{Gate: limit.Gate{Store: &counter{fail: down}}})
 	f := s.Begin("browser", request())
 	if err := s.Save(t.Context(), f); !fault.Is(err, fault.Unavailable) || f.Saved || f.Version != 0 {
 		t.Errorf("Save = %v, saved %v", err, f.Saved)

@@ -19,11 +19,11 @@ type Config struct {
 	KeepDone time.Duration // what is over, so that its page leads back; default 24 hours
 	ParkTTL  time.Duration // a parked request; default 5 minutes
 
-	// Limits count the requests that one address makes us keep; nil: they are
-	// not counted.
-	Limits limit.Store
-	// LimitFactor multiplies how many one address may; default 1.
-	LimitFactor int
+	// Gate counts the requests that one address makes us keep; without a
+	// store they are not counted.
+	Gate limit.Gate
+	// PerAddress is how many one address may; default as limit.Standard.
+	PerAddress limit.Rule
 }
 
 func (c Config) withDefaults() Config {
@@ -35,6 +35,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ParkTTL <= 0 {
 		c.ParkTTL = 5 * time.Minute
+	}
+	if c.PerAddress.Max <= 0 {
+		c.PerAddress = limit.Standard().FlowAddress
 	}
 	return c
 }

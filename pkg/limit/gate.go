@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/portico-id/portico/pkg/clock"
@@ -11,55 +12,61 @@ import (
 	"github.com/portico-id/portico/pkg/trail"
 )
 
-// Rules are the limits of the product, as configured. Those per address are
-// already scaled.
-type Rules struct {
-	LoginAccount    Rule // failed logins of one account
-	LoginAddress    Rule // failed logins of one address
-	SignupAddress   Rule // sign-up forms of one address
-	RecoveryAddress Rule // recovery forms of one address
-	AccountAddress  Rule // changes to accounts from one address
-	MailAddress     Rule // mails that one address causes
-	MailRecipient   Rule // mails that strangers cause to one recipient
-	Code            Rule // wrong codes of one account
-}
-
-// Standard are the rules when nothing is configured.
-func Standard() Rules {
-	const quarter = 15 * time.Minute
-	return Rules{
-		LoginAccount:    Rule{Name: "login-account", Max: 5, Window: quarter},
-		LoginAddress:    Rule{Name: "login-address", Max: 20, Window: quarter},
-		SignupAddress:   Rule{Name: "signup-address", Max: 100, Window: quarter},
-		RecoveryAddress: Rule{Name: "recovery-address", Max: 100, Window: quarter},
-		AccountAddress:  Rule{Name: "account-address", Max: 100, Window: quarter},
-		MailAddress:     Rule{Name: "mail-address", Max: 30, Window: quarter},
-		MailRecipient:   Rule{Name: "mail-recipient", Max: 10, Window: time.Hour},
-		Code:            Rule{Name: "code", Max: 10, Window: quarter},
-	}
-}
-
 // Gate counts attempts and refuses those that are too many. It is safe for
 // concurrent use.
-type Gate struct{ Store Store }
+type Gate struct {
+	Store Store
+	// Refused hears of every refusal. Nil: nobody does.
+	Refused func(ctx context.Context, rule Rule, key string)
+}
 
 // Take counts one attempt of key. fault.Limited under the clause when it is
 // one too many, with the time to wait; fault.Unavailable when the counters
 // cannot be reached.
 func (g Gate) Take(ctx context.Context, rule Rule, key, clause string) error {
 	got, err := g.Store.Take(ctx, rule, key, clock.Now())
-	if err != nil || got.Allowed {
+	if err != nil {
 		return err
 	}
-	return fault.New(fault.Limited, "rate_limited", "There were too many attempts. Wait a little and try again.").
+	return g.Judge(ctx, rule, key, got, clause)
+}
+
+// Give takes an attempt back that turned out to be good.
+func (g Gate) Give(ctx context.Context, rule Rule, key string) error {
+	if err := g.Store.Give(ctx, rule, key, clock.Now()); err != nil {
+		return err
+	}
+	unnote(ctx, rule)
+	return nil
+}
+
+// Judge is Take for whoever asked the counter: it notes the state for the
+// answer, and returns fault.Limited under the clause when the attempt was one
+// too many.
+func (g Gate) Judge(ctx context.Context, rule Rule, key string, got Result, clause string) error {
+	note(ctx, rule, got)
+	if got.Allowed {
+		return nil
+	}
+	if g.Refused != nil {
+		g.Refused(ctx, rule, key)
+	}
+	err := fault.New(fault.Limited, "rate_limited", "There were too many attempts. Wait a little and try again.").
 		Under(clause).Compare(rule.Name, "at most "+strconv.Itoa(rule.Max)+" in "+rule.Window.String(), "more").
 		After(max(got.RetryAfter, time.Second))
+	setting := "limit_" + strings.ReplaceAll(rule.Name, "-", "_")
+	if rule.Source {
+		return err.WithHint("when many people share one address, raise limit_factor or %s, or name the proxy in trusted_proxies", setting)
+	}
+	return err.WithHint("the setting is %s", setting)
 }
 
 // Remote returns the key of where the request of ctx comes from.
-func Remote(ctx context.Context) string {
+func Remote(ctx context.Context) string { return AddressKey(remote(ctx)) }
+
+func remote(ctx context.Context) netip.Addr {
 	if t := trail.From(ctx); t != nil {
-		return AddressKey(t.Remote)
+		return t.Remote
 	}
-	return AddressKey(netip.Addr{})
+	return netip.Addr{}
 }

@@ -12,6 +12,10 @@ type Rule struct {
 	Name   string // part of the key, and shown in explain
 	Max    int
 	Window time.Duration
+	// Source says that the key is where requests come from. The state of such
+	// a rule is told to the caller; that of an account would tell strangers
+	// how the account fares.
+	Source bool
 }
 
 // Result is the state of a counter after a call.
@@ -19,6 +23,7 @@ type Result struct {
 	Allowed    bool
 	Remaining  int
 	RetryAfter time.Duration // when not allowed: until the next attempt may pass
+	Reset      time.Duration // until more than Remaining may pass
 }
 
 // Store keeps counters. Implementations pass storagetest.Limits. Every method

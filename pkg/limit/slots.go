@@ -28,22 +28,27 @@ type Counter struct {
 // Take counts one attempt against the rule, unless it is one too many.
 func (c *Counter) Take(rule Rule, now time.Time) Result {
 	if rule.Max <= 0 {
-		return Result{RetryAfter: rule.Window}
+		return Result{RetryAfter: rule.Window, Reset: rule.Window}
 	}
 	c.Advance(rule, now)
 	total := c.Total()
 	if total < rule.Max {
 		c.Counts[0]++
-		return Result{Allowed: true, Remaining: rule.Max - total - 1}
+		return Result{Allowed: true, Remaining: rule.Max - total - 1, Reset: c.leave(rule, 1, now)}
 	}
-	leave := total - rule.Max + 1 // so many must leave before the next may come
+	wait := c.leave(rule, total-rule.Max+1, now)
+	return Result{RetryAfter: wait, Reset: wait}
+}
+
+// leave returns how long it takes until n of the attempts have left.
+func (c *Counter) leave(rule Rule, n int, now time.Time) time.Duration {
 	for i := Slots; i >= 0; i-- {
-		if leave -= int(c.Counts[i]); leave <= 0 {
+		if n -= int(c.Counts[i]); n <= 0 {
 			free := (c.Newest - int64(i) + Slots + 1) * Width(rule).Microseconds()
-			return Result{RetryAfter: time.Duration(free-now.UnixMicro()) * time.Microsecond}
+			return time.Duration(free-now.UnixMicro()) * time.Microsecond
 		}
 	}
-	return Result{RetryAfter: rule.Window} // not reached: total is the sum of all
+	return rule.Window // not reached: n is at most the sum of all
 }
 
 // Give takes the newest attempt back.

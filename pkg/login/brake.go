@@ -3,23 +3,14 @@ package login
 import (
 	"context"
 	"math"
-	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/portico-id/portico/pkg/clock"
-	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/trail"
 	"github.com/portico-id/portico/pkg/user"
-)
-
-// How many failures are borne (OWASP ASVS 6.3.1).
-const (
-	perAccount = 5
-	perAddress = 20
-	window     = 15 * time.Minute
 )
 
 // identifier is the kind under which a name that somebody typed is
@@ -28,19 +19,14 @@ const identifier secret.Kind = "login"
 
 // brake slows guessing, per account and per address.
 type brake struct {
-	limits    limit.Store
-	fp        *secret.Fingerprinter
-	byAccount limit.Rule
-	byAddress limit.Rule
-	waiting   *waiting
+	gate    limit.Gate
+	rules   limit.Rules
+	fp      *secret.Fingerprinter
+	waiting *waiting
 }
 
-func newBrake(limits limit.Store, fp *secret.Fingerprinter, factor int) brake {
-	return brake{
-		limits: limits, fp: fp, waiting: &waiting{},
-		byAccount: limit.Rule{Name: "login-account", Max: perAccount, Window: window},
-		byAddress: limit.Rule{Name: "login-address", Max: perAddress * max(1, factor), Window: window},
-	}
+func newBrake(d Deps) brake {
+	return brake{gate: d.Gate, rules: d.Rules, fp: d.Fingerprint, waiting: &waiting{}}
 }
 
 // tries are the counts of one attempt.
@@ -59,7 +45,7 @@ func (b *brake) begin() *tries { return &tries{brake: b} }
 
 // address counts the attempt for where it comes from.
 func (t *tries) address(ctx context.Context) error {
-	return t.take(ctx, t.brake.byAddress, addressKey(ctx), "OWASP ASVS 6.3.1 failures per address")
+	return t.take(ctx, t.brake.rules.LoginAddress, limit.Remote(ctx), "OWASP ASVS 6.3.1 failures per address")
 }
 
 // account counts the attempt for whom it aims at. A person has one counter
@@ -74,20 +60,18 @@ func (t *tries) account(ctx context.Context, u *user.User, typed string, d devic
 			key += " device:" + t.brake.fp.Of(identifier, d.browser)
 		}
 	}
-	return t.take(ctx, t.brake.byAccount, key, "OWASP ASVS 6.3.1 failures per account")
+	return t.take(ctx, t.brake.rules.LoginAccount, key, "OWASP ASVS 6.3.1 failures per account")
 }
 
 func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) error {
 	got, err := t.brake.waiting.take(ctx, rule.Name+key, func() (limit.Result, error) {
-		return t.brake.limits.Take(ctx, rule, key, clock.Now())
+		return t.brake.gate.Store.Take(ctx, rule, key, clock.Now())
 	})
 	if err != nil {
 		return err
 	}
-	if !got.Allowed {
-		return fault.New(fault.Limited, "rate_limited", "There were too many attempts. Wait a little and try again.").
-			Under(clause).Compare(rule.Name, "at most "+strconv.Itoa(rule.Max)+" in "+rule.Window.String(), "more").
-			After(max(got.RetryAfter, time.Second))
+	if err := t.brake.gate.Judge(ctx, rule, key, got, clause); err != nil {
+		return err
 	}
 	t.taken = append(t.taken, taken{rule, key})
 	t.held = append(t.held, taken{rule, key})
@@ -108,19 +92,11 @@ func (t *tries) end() {
 func (t *tries) giveBack(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	for _, one := range t.taken {
-		if err := t.brake.limits.Give(ctx, one.rule, one.key, clock.Now()); err != nil {
+		if err := t.brake.gate.Give(ctx, one.rule, one.key); err != nil {
 			trail.Set(ctx, "limit_give", "failed")
 		}
 	}
 	t.taken = nil
-}
-
-// addressKey names where a request comes from.
-func addressKey(ctx context.Context) string {
-	if t := trail.From(ctx); t != nil {
-		return limit.AddressKey(t.Remote)
-	}
-	return limit.AddressKey(netip.Addr{})
 }
 
 // seconds writes a Retry-After value (RFC 9110 §10.2.3), rounded up.

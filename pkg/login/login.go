@@ -42,12 +42,10 @@ type Deps struct {
 	Sessions    *session.Service
 	Users       *user.Service
 	Passwords   Passwords
-	Limits      limit.Store
+	Gate        limit.Gate
+	Rules       limit.Rules
 	Fingerprint *secret.Fingerprinter
 	Audit       audit.Recorder
-	// LimitFactor multiplies the tries per address, not those per account;
-	// default 1.
-	LimitFactor int
 }
 
 // Handler serves /login and /login/account. It is safe for concurrent use.
@@ -58,7 +56,7 @@ type Handler struct {
 
 // New returns a handler.
 func New(d Deps) *Handler {
-	return &Handler{Deps: d, brake: newBrake(d.Limits, d.Fingerprint, d.LimitFactor)}
+	return &Handler{Deps: d, brake: newBrake(d)}
 }
 
 // Login serves the form that asks who is there. GET shows it when a login is

@@ -103,14 +103,14 @@ func (s *Server) clientAuthentication() *clientauth.Authenticator {
 	fetch := safehttp.New(safehttp.Config{Allow: s.cfg.Outbound()})
 	return clientauth.New(clientauth.Config{
 		Clients: s.Clients, Issuer: s.cfg.Issuer, TokenURL: s.cfg.Issuer + protocol.PathToken,
-		Keys: jwks.NewCache(fetch, jwks.Config{}), Replay: s.short.Replay, Limits: s.short.Limits, Audit: s.audit,
+		Keys: jwks.NewCache(fetch, jwks.Config{}), Replay: s.short.Replay, Gate: s.gate(), Failures: s.limitRules().ClientFailures, Audit: s.audit,
 	})
 }
 
 // pages joins the steps of a login: the authorization endpoint hands over to
 // the dispatcher, every step returns to it, and it ends with the finisher.
 func (s *Server) pages(e *endpoints, codes authorize.Codes) {
-	flows := flow.NewService(s.short.Flows, s.fingerprint, flow.Config{Limits: s.short.Limits, LimitFactor: s.cfg.LimitFactor})
+	flows := flow.NewService(s.short.Flows, s.fingerprint, flow.Config{Gate: s.gate(), PerAddress: s.limitRules().FlowAddress})
 	finisher := authorize.NewFinisher(authorize.FinisherDeps{
 		Issuer: s.cfg.Issuer, Kit: s.kit, Clients: s.Clients, Scopes: s.APIs, Flows: flows,
 		Sessions: s.Sessions, Users: s.Users, Consents: s.Consents, Codes: codes, Health: s.short, TermsVersion: s.cfg.TermsVersion,
@@ -125,7 +125,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	})
 	e.login = login.New(login.Deps{
 		Kit: s.kit, Dispatcher: dispatcher, Sessions: s.Sessions, Users: s.Users, Passwords: s.Passwords,
-		Limits: s.short.Limits, Fingerprint: s.fingerprint, Audit: s.audit, LimitFactor: s.cfg.LimitFactor,
+		Gate: s.gate(), Rules: s.limitRules(), Fingerprint: s.fingerprint, Audit: s.audit,
 	})
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
 	e.signup = signup.New(signup.Deps{

@@ -5,32 +5,36 @@ import (
 	"github.com/portico-id/portico/pkg/limit"
 )
 
+// gate counts what is limited, on the counters that all instances share.
+func (s *Server) gate() limit.Gate { return limit.Gate{Store: s.short.Limits} }
+
 // limitRules are the configured limits; the factor scales those per address,
 // because many people may share one.
 func (s *Server) limitRules() limit.Rules {
 	c, rules := s.cfg, limit.Standard()
 	for _, r := range []struct {
-		into    *limit.Rule
-		rate    config.Rate
-		address bool
+		into *limit.Rule
+		rate config.Rate
 	}{
-		{&rules.LoginAccount, c.LimitLoginAccount, false},
-		{&rules.LoginAddress, c.LimitLoginAddress, true},
-		{&rules.SignupAddress, c.LimitSignupAddress, true},
-		{&rules.RecoveryAddress, c.LimitRecoveryAddress, true},
-		{&rules.AccountAddress, c.LimitAccountAddress, true},
-		{&rules.MailAddress, c.LimitMailAddress, true},
-		{&rules.MailRecipient, c.LimitMailRecipient, false},
-		{&rules.Code, c.LimitCode, false},
+		{&rules.LoginAccount, c.LimitLoginAccount},
+		{&rules.LoginAddress, c.LimitLoginAddress},
+		{&rules.SignupAddress, c.LimitSignupAddress},
+		{&rules.RecoveryAddress, c.LimitRecoveryAddress},
+		{&rules.AccountAddress, c.LimitAccountAddress},
+		{&rules.MailAddress, c.LimitMailAddress},
+		{&rules.MailRecipient, c.LimitMailRecipient},
+		{&rules.Code, c.LimitCode},
+		{&rules.FlowAddress, c.LimitFlowAddress},
+		{&rules.RegisterAddress, c.LimitRegisterAddress},
+		{&rules.ClientFailures, c.LimitClientFailures},
 	} {
 		most, window, err := r.rate.Parse()
-		if err != nil {
-			continue // not loaded from configuration: the standard holds
+		if err == nil { // else not loaded from configuration: the standard holds
+			r.into.Max, r.into.Window = most, window
 		}
-		if r.address {
-			most *= max(1, c.LimitFactor)
+		if r.into.Source {
+			r.into.Max *= max(1, c.LimitFactor)
 		}
-		r.into.Max, r.into.Window = most, window
 	}
 	return rules
 }

@@ -14,13 +14,10 @@ func (s *Server) openRegistration(e *endpoints) error {
 	}
 	h, err := register.New(register.Config{
 		Issuer: s.cfg.Issuer, Mode: register.Mode(s.cfg.Registration), InitialTokens: s.cfg.RegistrationTokens,
-		PKCERequired: s.cfg.PKCE == config.PKCERequired, PerHour: registrationsPerHour * s.cfg.LimitFactor,
+		PKCERequired: s.cfg.PKCE == config.PKCERequired, PerAddress: s.limitRules().RegisterAddress,
 		IDTokenAlgs: s.Keys.Algs(keyring.IDTokens), AnswerAlgs: s.Keys.Algs(keyring.Answers),
-		Clients: s.Clients, Scopes: s.APIs, Limits: s.short.Limits, Fingerprints: s.fingerprint,
+		Clients: s.Clients, Scopes: s.APIs, Gate: s.gate(), Fingerprints: s.fingerprint,
 	})
 	e.register = h
 	return err
 }
-
-// registrationsPerHour bounds what one address may register.
-const registrationsPerHour = 30

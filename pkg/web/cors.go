@@ -10,7 +10,7 @@ import (
 const (
 	corsMethods = "GET, POST, PUT, DELETE, OPTIONS"
 	corsHeaders = "Authorization, Content-Type, DPoP, MCP-Protocol-Version"
-	corsExpose  = "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id"
+	corsExpose  = "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id, RateLimit, RateLimit-Policy, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 	corsMaxAge  = "600" // seconds
 	maxOrigin   = 256   // bytes
 )

@@ -53,7 +53,7 @@ func TestCORSForRegisteredClients(t *testing.T) {
 			h := w.Header()
 			wantOrigin, wantExpose := "", ""
 			if tt.granted {
-				wantOrigin, wantExpose = friend, "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id"
+				wantOrigin, wantExpose = friend, corsExpose
 			}
 			if w.Code != tt.status || h.Get("Access-Control-Allow-Origin") != wantOrigin || h.Get("Access-Control-Expose-Headers") != wantExpose {
 				t.Errorf("%d, origin %q, exposes %q", w.Code, h.Get("Access-Control-Allow-Origin"), h.Get("Access-Control-Expose-Headers"))

@@ -3,10 +3,8 @@ package web
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -136,5 +134,5 @@ func setRetryAfter(h http.Header, f *fault.Error) {
 	if wait <= 0 {
 		wait = defaultRetryAfter
 	}
-	h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	h.Set("Retry-After", wholeSeconds(wait))
 }

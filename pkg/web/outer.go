@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/trail"
 )
@@ -22,8 +23,8 @@ func (k *Kit) Outer(next http.Handler) http.Handler {
 // maxAgent bounds the User-Agent in records, in bytes.
 const maxAgent = 256
 
-// Trail gives the request an id of ours, tells it in X-Request-Id, and finds
-// the client's address. What the caller sent in X-Request-Id is ignored.
+// Trail gives the request an id of ours, tells it in X-Request-Id, finds the
+// client's address, and tells what the counters said that were asked. What the caller sent in X-Request-Id is ignored.
 func (k *Kit) Trail(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := &trail.Trail{
@@ -35,8 +36,10 @@ func (k *Kit) Trail(next http.Handler) http.Handler {
 			Path:      fault.Clip(r.URL.EscapedPath()),
 		}
 		w.Header().Set("X-Request-Id", t.ID)
-		ctx := withPreferred(trail.With(r.Context(), t))
-		next.ServeHTTP(w, r.WithContext(ctx))
+		ctx, quotas := limit.Open(withPreferred(trail.With(r.Context(), t)))
+		a := watch(w)
+		a.quotas = quotas
+		next.ServeHTTP(a, r.WithContext(ctx))
 	})
 }
 

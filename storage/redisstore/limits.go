@@ -40,24 +40,25 @@ end
 `
 
 var takeAttempt = newScript(true, slots+`
-local most = tonumber(ARGV[4])
+local most, passed = tonumber(ARGV[4]), 0
 if total < most then
   redis.call('HINCRBY', KEYS[1], string.format('%.0f', current), 1)
   redis.call('PEXPIRE', KEYS[1], ARGV[5])
-  return {1, most - total - 1, 0}
+  held[current] = (held[current] or 0) + 1
+  total, passed = total + 1, 1
 end
-local leave, free = total - most + 1, current
+local leave, free = math.max(total - most + 1 - passed, 1), current
 for slot = current - count, current do
   leave = leave - (held[slot] or 0)
   if leave <= 0 then free = slot; break end
 end
-return {0, 0, (free + count + 1) * width - now}
+return {passed, math.max(most - total, 0), (free + count + 1) * width - now}
 `)
 
 // Take implements limit.Store.
 func (s *Limits) Take(ctx context.Context, rule limit.Rule, key string, now time.Time) (limit.Result, error) {
 	if rule.Max <= 0 {
-		return limit.Result{RetryAfter: rule.Window}, nil
+		return limit.Result{RetryAfter: rule.Window, Reset: rule.Window}, nil
 	}
 	width := limit.Width(rule)
 	keep := (2 * rule.Window).Milliseconds() + slack.Milliseconds()
@@ -70,7 +71,11 @@ func (s *Limits) Take(ctx context.Context, rule limit.Rule, key string, now time
 	if err != nil {
 		return limit.Result{}, err
 	}
-	return limit.Result{Allowed: n[0] == 1, Remaining: int(n[1]), RetryAfter: time.Duration(n[2]) * time.Microsecond}, nil
+	r := limit.Result{Allowed: n[0] == 1, Remaining: int(n[1]), Reset: time.Duration(n[2]) * time.Microsecond}
+	if !r.Allowed {
+		r.RetryAfter = r.Reset
+	}
+	return r, nil
 }
 
 var giveAttempt = newScript(true, slots+`

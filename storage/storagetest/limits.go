@@ -27,10 +27,13 @@ func Limits(t *testing.T, open OpenShortLived) {
 			if !got.Allowed || got.Remaining != rule.Max-i-1 {
 				t.Errorf("attempt %d: %+v, want allowed with %d left", i+1, got, rule.Max-i-1)
 			}
+			if got.RetryAfter != 0 || got.Reset <= 0 || got.Reset > rule.Window*17/16+time.Second {
+				t.Errorf("attempt %d: %+v, want no wait and a reset when the first leaves", i+1, got)
+			}
 		}
 		for range 20 {
 			got := take(t, s, rule, "alice", epoch)
-			if got.Allowed || got.Remaining != 0 || got.RetryAfter <= 0 || got.RetryAfter > rule.Window*17/16+time.Second {
+			if got.Allowed || got.Remaining != 0 || got.RetryAfter <= 0 || got.RetryAfter > rule.Window*17/16+time.Second || got.Reset != got.RetryAfter {
 				t.Errorf("one too many: %+v", got)
 			}
 		}
@@ -67,6 +70,19 @@ func Limits(t *testing.T, open OpenShortLived) {
 		}
 		if least := rule.Max * 3; len(passed) < least {
 			t.Errorf("%d attempts passed in 70 minutes, want at least %d", len(passed), least)
+		}
+	})
+
+	t.Run("at the reset that is named more may pass", func(t *testing.T) {
+		s := open(t).Limits
+		now := epoch
+		for i := range rule.Max - 2 {
+			take(t, s, rule, "alice", now.Add(time.Duration(i)*time.Minute))
+		}
+		last := take(t, s, rule, "alice", now.Add(3*time.Minute))
+		now = now.Add(3 * time.Minute).Add(last.Reset)
+		if got := take(t, s, rule, "alice", now); !got.Allowed || got.Remaining < last.Remaining {
+			t.Errorf("after the reset of %s: %+v, want more than the %d left before", last.Reset, got, last.Remaining)
 		}
 	})
 

@@ -3,7 +3,6 @@ package clientauth
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/clock"
@@ -31,7 +30,7 @@ func sourceOf(ctx context.Context, id string) string {
 // is not found by guessing, and machines must get their tokens.
 func (a *Authenticator) brake(ctx context.Context, source string) error {
 	until, ok := a.suspects.GetIfPresent(source)
-	if !ok || a.cfg.Limits == nil {
+	if !ok || a.cfg.Gate.Store == nil {
 		return nil
 	}
 	now := clock.Now()
@@ -39,29 +38,29 @@ func (a *Authenticator) brake(ctx context.Context, source string) error {
 		a.suspects.Invalidate(source)
 		return nil
 	}
-	res, err := a.cfg.Limits.Take(ctx, a.cfg.Failures, source, now)
-	if err != nil {
+	err := a.cfg.Gate.Take(ctx, a.cfg.Failures, source, "security §4.8 guessing is limited per client and source")
+	if err != nil && !fault.Is(err, fault.Limited) {
 		trail.Set(ctx, "client_auth_limit", "unavailable")
 		return nil
 	}
-	if !res.Allowed {
-		return tooMany(res.RetryAfter)
+	if err != nil {
+		return tooMany(fault.As(err))
 	}
 	return nil
 }
 
-func tooMany(wait time.Duration) *fault.Error {
-	return fault.New(fault.Limited, protocol.ErrTemporarilyUnavailable, "Too many failed attempts. Try again later.").
-		Under("security §4.8 guessing is limited per client and source").After(wait).
-		WithHint("somebody at this address sends wrong credentials for this client")
+func tooMany(err *fault.Error) *fault.Error {
+	f := *err
+	f.Code, f.Say = protocol.ErrTemporarilyUnavailable, "Too many failed attempts. Try again later."
+	return f.WithHint("somebody at this address sends wrong credentials for this client")
 }
 
 // passed gives the attempt of a suspect back.
 func (a *Authenticator) passed(ctx context.Context, source string) {
-	if _, ok := a.suspects.GetIfPresent(source); !ok || a.cfg.Limits == nil {
+	if _, ok := a.suspects.GetIfPresent(source); !ok || a.cfg.Gate.Store == nil {
 		return
 	}
-	if err := a.cfg.Limits.Give(ctx, a.cfg.Failures, source, clock.Now()); err == nil {
+	if err := a.cfg.Gate.Give(ctx, a.cfg.Failures, source); err == nil {
 		a.suspects.Invalidate(source)
 	}
 }
@@ -69,9 +68,9 @@ func (a *Authenticator) passed(ctx context.Context, source string) {
 // failure remembers who failed, counts the first failure, and records it.
 func (a *Authenticator) failure(ctx context.Context, source string, cred credential, why error) {
 	now := clock.Now()
-	if a.cfg.Limits != nil {
+	if a.cfg.Gate.Store != nil {
 		if until, ok := a.suspects.GetIfPresent(source); !ok || !now.Before(until) {
-			if _, err := a.cfg.Limits.Take(ctx, a.cfg.Failures, source, now); err != nil {
+			if _, err := a.cfg.Gate.Store.Take(ctx, a.cfg.Failures, source, now); err != nil {
 				trail.Set(ctx, "client_auth_limit", "unavailable")
 			}
 		}

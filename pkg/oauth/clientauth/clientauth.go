@@ -49,9 +49,10 @@ type Config struct {
 	Keys KeySource
 	// Replay remembers assertion ids. Nil: no assertion is taken.
 	Replay replay.Store
-	// Limits counts failures per client and source. Nil: nobody counts.
-	Limits limit.Store
-	// Failures is how many failures are too many; default 20 a minute.
+	// Gate counts failures per client and source. Without a store nobody
+	// counts.
+	Gate limit.Gate
+	// Failures is how many failures are too many; default as limit.Standard.
 	Failures limit.Rule
 	// Audit hears of failures. Nil: nobody does.
 	Audit audit.Recorder
@@ -70,9 +71,8 @@ type Authenticator struct {
 // New returns an authenticator.
 func New(cfg Config) *Authenticator {
 	if cfg.Failures.Max <= 0 || cfg.Failures.Window <= 0 {
-		cfg.Failures = limit.Rule{Max: 20, Window: time.Minute}
+		cfg.Failures = limit.Standard().ClientFailures
 	}
-	cfg.Failures.Name = "client_auth"
 	return &Authenticator{
 		cfg:      cfg,
 		suspects: otter.Must(&otter.Options[string, time.Time]{MaximumSize: 10_000}),

@@ -189,7 +189,7 @@ func TestAStoreThatIsDownFailsNobody(t *testing.T) {
 	set := newClients()
 	set.down = fault.New(fault.Unavailable, "down", "Down.")
 	heard, counters := &events{}, newCounters()
-	a := clientauth.New(clientauth.Config{Clients: set, Issuer: issuer, Audit: heard, Limits: counters})
+	a := clientauth.New(clientauth.Config{Clients: set, Issuer: issuer, Audit: heard, Gate: limit.Gate{Store: counters}})
 	if _, err := ask(a, nil, basic("web", "x")); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("got %v, want unavailable", err)
 	}
@@ -236,7 +236,7 @@ func TestGuessingIsLimited(t *testing.T) {
 	set := newClients(&client.Client{ID: "web", AuthMethod: protocol.AuthSecretBasic}, &client.Client{ID: "other", AuthMethod: protocol.AuthSecretBasic})
 	store := newCounters()
 	a := clientauth.New(clientauth.Config{
-		Clients: set, Issuer: issuer, Limits: store, Failures: limit.Rule{Max: 5, Window: time.Minute},
+		Clients: set, Issuer: issuer, Gate: limit.Gate{Store: store}, Failures: limit.Rule{Max: 5, Window: time.Minute},
 	})
 	if _, err := ask(a, nil, basic("web", "secret-of-web")); err != nil || store.calls != 0 {
 		t.Fatalf("an honest client costs %d calls, %v", store.calls, err)
@@ -264,7 +264,7 @@ func TestCountersThatAreDownStopNobody(t *testing.T) {
 	set := newClients(&client.Client{ID: "web", AuthMethod: protocol.AuthSecretBasic})
 	store := newCounters()
 	store.down = fault.New(fault.Unavailable, "down", "Down.")
-	a := clientauth.New(clientauth.Config{Clients: set, Issuer: issuer, Limits: store})
+	a := clientauth.New(clientauth.Config{Clients: set, Issuer: issuer, Gate: limit.Gate{Store: store}})
 	if _, err := ask(a, nil, basic("web", "guess")); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("a wrong secret gives %v", err)
 	}
@@ -276,7 +276,7 @@ func TestCountersThatAreDownStopNobody(t *testing.T) {
 func TestAGoodAttemptIsGivenBack(t *testing.T) {
 	set := newClients(&client.Client{ID: "web", AuthMethod: protocol.AuthSecretBasic})
 	store := newCounters()
-	a := clientauth.New(clientauth.Config{Clients: set, Issuer: issuer, Limits: store, Failures: limit.Rule{Max: 3, Window: time.Minute}})
+	a := clientauth.New(clientauth.Config{Clients: set, Issuer: issuer, Gate: limit.Gate{Store: store}, Failures: limit.Rule{Max: 3, Window: time.Minute}})
 	for range 10 {
 		if _, err := ask(a, nil, basic("web", "secret-of-web")); err != nil {
 			t.Fatal(err)

@@ -47,7 +47,7 @@ func newWorld() *world {
 	w.service = client.NewService(w, w.fp, client.Config{Revoker: w, Grants: w, TTL: time.Nanosecond, MissingTTL: time.Nanosecond})
 	w.cfg = Config{
 		Issuer: issuer, Mode: Open, IDTokenAlgs: []string{"RS256", "ES256"}, AnswerAlgs: []string{"RS256"},
-		Clients: w.service, Scopes: w, Limits: w, Fingerprints: w.fp,
+		Clients: w.service, Scopes: w, Gate: limit.Gate{Store: w}, Fingerprints: w.fp,
 	}
 	return w
 }

@@ -8,11 +8,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/portico-id/portico/pkg/client"
-	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/oauth"
@@ -56,14 +54,15 @@ type Config struct {
 	InitialTokens []string
 	// PKCERequired demands code challenges of confidential clients too.
 	PKCERequired bool
-	// PerHour bounds registrations of one address; default 30.
-	PerHour int
+	// PerAddress bounds registrations of one address; default as
+	// limit.Standard.
+	PerAddress limit.Rule
 	// IDTokenAlgs and AnswerAlgs are what can be signed with.
 	IDTokenAlgs, AnswerAlgs []string
 
 	Clients      Clients
 	Scopes       Scopes
-	Limits       limit.Store
+	Gate         limit.Gate
 	Fingerprints *secret.Fingerprinter
 }
 
@@ -71,7 +70,6 @@ type Config struct {
 type Handler struct {
 	cfg     Config
 	initial []string // fingerprints
-	rule    limit.Rule
 }
 
 // New returns the endpoints. An initial access token that is too short to be
@@ -84,10 +82,10 @@ func New(cfg Config) (*Handler, error) {
 	default:
 		return nil, fmt.Errorf("register: unknown mode %q", cfg.Mode)
 	}
-	if cfg.PerHour <= 0 {
-		cfg.PerHour = 30
+	if cfg.PerAddress.Max <= 0 {
+		cfg.PerAddress = limit.Standard().RegisterAddress
 	}
-	h := &Handler{cfg: cfg, rule: limit.Rule{Name: "register", Max: cfg.PerHour, Window: time.Hour}}
+	h := &Handler{cfg: cfg}
 	for i, t := range cfg.InitialTokens {
 		if len(t) < minInitial {
 			return nil, fmt.Errorf("register: initial access token %d has %d characters, want at least %d", i+1, len(t), minInitial)
@@ -171,27 +169,11 @@ func (h *Handler) mayRegister(r *http.Request) error {
 // brake bounds how many clients one address may register. When attempts
 // cannot be counted there are no registrations.
 func (h *Handler) brake(ctx context.Context) error {
-	result, err := h.cfg.Limits.Take(ctx, h.rule, source(ctx), clock.Now())
-	if err != nil {
+	err := h.cfg.Gate.Take(ctx, h.cfg.PerAddress, limit.Remote(ctx), "security §9.1 registrations of one address are limited")
+	if !fault.Is(err, fault.Limited) {
 		return err
 	}
-	if !result.Allowed {
-		return fault.New(fault.Limited, protocol.ErrTemporarilyUnavailable, "Too many clients were registered from this address.").
-			Under("security §9.1 registrations of one address are limited").After(result.RetryAfter)
-	}
-	return nil
-}
-
-// source is who is counted: the address, or for IPv6 its /64, which one party
-// holds as a whole.
-func source(ctx context.Context) string {
-	t := trail.From(ctx)
-	if t == nil || !t.Remote.IsValid() {
-		return "unknown"
-	}
-	addr := t.Remote.Unmap().WithZone("")
-	if addr.Is6() {
-		return netip.PrefixFrom(addr, 64).Masked().String()
-	}
-	return addr.String()
+	f := *fault.As(err)
+	f.Code, f.Say = protocol.ErrTemporarilyUnavailable, "Too many clients were registered from this address."
+	return &f
 }

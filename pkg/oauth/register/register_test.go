@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/secret"
 )
 
@@ -324,7 +325,7 @@ func TestModes(t *testing.T) {
 
 func TestBrake(t *testing.T) {
 	w := newWorld()
-	w.cfg.PerHour = 2
+	w.cfg.PerAddress = limit.Rule{Name: "register-address", Max: 2, Window: time.Hour}
 	post := func(remote string) int {
 		return w.send(t, call{method: "POST", body: minimal, remote: remote}).StatusCode
 	}

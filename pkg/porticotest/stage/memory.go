@@ -112,10 +112,13 @@ func (s *Limits) Take(_ context.Context, rule limit.Rule, key string, now time.T
 	}
 	s.log[key] = live
 	if len(live) >= rule.Max {
-		return limit.Result{RetryAfter: rule.Window - now.Sub(live[0])}, nil
+		wait := rule.Window - now.Sub(live[0])
+		return limit.Result{RetryAfter: wait, Reset: wait}, nil
 	}
 	s.log[key] = append(live, now)
-	return limit.Result{Allowed: true, Remaining: rule.Max - len(live) - 1}, nil
+	return limit.Result{
+		Allowed: true, Remaining: rule.Max - len(live) - 1, Reset: rule.Window - now.Sub(s.log[key][0]),
+	}, nil
 }
 
 // Give implements limit.Store.

@@ -8,6 +8,7 @@ import (
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/signup"
@@ -28,7 +29,7 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	next := login.NewDispatcher(s.Kit, s.Flows, s.Opener, s.Finisher)
 	pages := login.New(login.Deps{
 		Kit: s.Kit, Dispatcher: next, Sessions: s.Sessions, Users: s.Users,
-		Passwords: s.Passwords, Limits: s.Limits, Fingerprint: s.Prints, Audit: s.Audit,
+		Passwords: s.Passwords, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Fingerprint: s.Prints, Audit: s.Audit,
 	})
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
 	register := signup.New(signup.Deps{
