@@ -24,7 +24,7 @@ func get(h http.Handler, method, target string, header ...string) *httptest.Resp
 func TestServesEveryFileForEverUnderItsDigest(t *testing.T) {
 	types := map[string]string{
 		"app.css": "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8",
-		"form-post.js": "text/javascript; charset=utf-8", "favicon.svg": "image/svg+xml", "logo.svg": "image/svg+xml",
+		"form-post.js": "text/javascript; charset=utf-8", "strength.js": "text/javascript; charset=utf-8", "favicon.svg": "image/svg+xml", "logo.svg": "image/svg+xml",
 		"favicon.ico": "image/x-icon", "touch.png": "image/png",
 		"playground.css": "text/css; charset=utf-8", "playground.js": "text/javascript; charset=utf-8",
 		"playground-jwt.js": "text/javascript; charset=utf-8", "playground-http.js": "text/javascript; charset=utf-8",
@@ -125,7 +125,7 @@ func TestIconsAreImages(t *testing.T) {
 
 func TestNothingComesFromElsewhere(t *testing.T) {
 	elsewhere := regexp.MustCompile(`(?i)url\(|@import|https?://|//[a-z]+\.|fetch\(|XMLHttpRequest|eval\(|innerHTML`)
-	for _, name := range []string{"app.css", "app.js", "form-post.js"} {
+	for _, name := range []string{"app.css", "app.js", "form-post.js", "strength.js"} {
 		if found := elsewhere.Find(byName[name].body); found != nil {
 			t.Errorf("%s holds %q", name, found)
 		}

@@ -1,6 +1,64 @@
 package templates
 
-import "github.com/portico-id/portico/pkg/fault"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/portico-id/portico/pkg/fault"
+)
+
+// NewPassword is the field in which people choose a password, with its hint,
+// its problem, the button that reveals it and the meter of its strength. A
+// page draws it with {{template "newpassword" (.ForPassword .P.Password)}};
+// it is sent as "password".
+type NewPassword struct {
+	// Least is the least number of characters; zero: 15.
+	Least int
+	// Kinds are the kinds of characters that are demanded besides: "digit",
+	// "upper", "lower", "symbol".
+	Kinds []string
+	// Another labels the field as the new password of an account that has one.
+	Another bool
+	// Focus holds for the first field of a form in which nothing is wrong.
+	Focus bool
+	// Problem is why the last one was refused.
+	Problem Problem
+}
+
+// passwordField is what the part "newpassword" sees.
+type passwordField struct {
+	*view
+	F NewPassword
+}
+
+// ForPassword gives the field of a new password to its part of the page.
+func (v *view) ForPassword(p NewPassword) passwordField {
+	if p.Least <= 0 {
+		p.Least = defaultPasswordMin
+	}
+	return passwordField{v, p}
+}
+
+// Needs says the kinds of characters that are demanded, or nothing.
+func (f passwordField) Needs() (string, error) {
+	p := PasswordLacks(f.F.Kinds)
+	if len(p.list) == 0 {
+		return "", nil
+	}
+	p.key = "strength.needs"
+	return f.view.Problem(p)
+}
+
+// Rules tell the rules to the browser's own maker of passwords.
+func (f passwordField) Rules() string {
+	rules := "minlength: " + strconv.Itoa(f.F.Least)
+	for _, kind := range f.F.Kinds {
+		if _, known := kindWords[kind]; known {
+			rules += "; required: " + strings.Replace(kind, "symbol", "special", 1)
+		}
+	}
+	return rules
+}
 
 // passwordProblems are the words of a refused new password, by the code of
 // the fault; those with a value are made in PasswordProblem.

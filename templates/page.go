@@ -159,6 +159,8 @@ type Register struct {
 	// PasswordMin is the least number of characters of a password, for the
 	// hint; zero: 15.
 	PasswordMin int
+	// PasswordKinds are the kinds of characters that a password must hold.
+	PasswordKinds []string
 	// Problem concerns the whole form, the others their field.
 	Problem, NameProblem, EmailProblem, PasswordProblem Problem
 	// Login is the path below the issuer that leads to the sign-in; empty hides.

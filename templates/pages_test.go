@@ -58,7 +58,7 @@ func samples() map[string]Page {
 		"chooser-hostile": Chooser{Form: form, Client: evil, Accounts: []Account{mallory}, Problem: FormExpired},
 		"register":        Register{Form: form, Client: shop, Login: "/login?flow=ptf_flow"},
 		"register-hostile": Register{
-			Form: form, Client: evil, Name: hostile, Email: hostile, PasswordMin: 8, Problem: Unreadable,
+			Form: form, Client: evil, Name: hostile, Email: hostile, PasswordMin: 8, PasswordKinds: []string{"digit", "upper", "lower", "symbol", hostile}, Problem: Unreadable,
 			NameProblem: NameTooLong, EmailProblem: EmailMalformed, PasswordProblem: PasswordTooShort(8),
 		},
 		"logout":            Logout{Form: form, Client: shop, Account: &alice},

@@ -63,12 +63,9 @@ func (p Register) Failed() bool {
 	return p.Problem.Is() || p.NameProblem.Is() || p.EmailProblem.Is() || p.PasswordProblem.Is()
 }
 
-// Least returns the number of characters that a password needs.
-func (p Register) Least() int {
-	if p.PasswordMin <= 0 {
-		return defaultPasswordMin
-	}
-	return p.PasswordMin
+// NewPassword returns the field of the password.
+func (p Register) NewPassword() NewPassword {
+	return NewPassword{Least: p.PasswordMin, Kinds: p.PasswordKinds, Problem: p.PasswordProblem}
 }
 
 // defaultPasswordMin is the least length of a password that stands alone

@@ -51,6 +51,7 @@ type Passwords interface {
 	Hash(ctx context.Context, plain string) (string, error)
 	Put(ctx context.Context, userID, hash string) error
 	MinLength() int
+	Required() []string
 }
 
 // Deps is what a Handler needs. All of it.
@@ -124,7 +125,7 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, v *visit.Visit, p
 		Name: v.Client.Name, LogoURL: v.Client.LogoURI, PolicyURL: v.Client.PolicyURI,
 		TermsURL: v.Client.TosURI, HomeURL: v.Client.ClientURI,
 	}
-	page.PasswordMin = h.Passwords.MinLength()
+	page.PasswordMin, page.PasswordKinds = h.Passwords.MinLength(), h.Passwords.Required()
 	page.Login = protocol.PathLogin + "?flow=" + v.Flow.ID
 	return h.Kit.Render(w, r, http.StatusOK, page)
 }
