@@ -34,9 +34,9 @@ type Store interface {
 	// Revoke ends the grant. It reports whether this call ended it; an
 	// unknown or ended grant is no error: the wanted state already holds.
 	Revoke(ctx context.Context, id, reason string, now time.Time) (bool, error)
-	// RevokeOfSession ends the grants of a session, but for offline ones
+	// RevokeOfSessions ends the grants of some sessions, but for offline ones
 	// unless all is set, and returns their ids.
-	RevokeOfSession(ctx context.Context, sessionID, reason string, all bool, now time.Time) ([]string, error)
+	RevokeOfSessions(ctx context.Context, sessionIDs []string, reason string, all bool, now time.Time) ([]string, error)
 	// RevokeOfUser ends the grants of a person, of one client only if clientID
 	// is not empty, and returns their ids.
 	RevokeOfUser(ctx context.Context, userID, clientID, reason string, now time.Time) ([]string, error)

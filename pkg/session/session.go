@@ -29,9 +29,9 @@ const maxUserAgent = 256
 
 // GrantEnder ends what applications got in a session. grant.Store is one.
 type GrantEnder interface {
-	// RevokeOfSession ends the grants of a session, but for offline ones
+	// RevokeOfSessions ends the grants of some sessions, but for offline ones
 	// unless all is set, and returns their ids.
-	RevokeOfSession(ctx context.Context, sessionID, reason string, all bool, now time.Time) ([]string, error)
+	RevokeOfSessions(ctx context.Context, sessionIDs []string, reason string, all bool, now time.Time) ([]string, error)
 	// RevokeOfUser ends the grants of a person, of one client only if clientID
 	// is not empty, and returns their ids.
 	RevokeOfUser(ctx context.Context, userID, clientID, reason string, now time.Time) ([]string, error)

@@ -316,6 +316,104 @@ func TestEndOfUser(t *testing.T) {
 	}
 }
 
+func TestEndOne(t *testing.T) {
+	s := stage.New(t)
+	ann, ben := s.Person(t, "a@example.test"), s.Person(t, "b@example.test")
+	token, opened := start(t, s, session.Start{UserID: ann.ID})
+	kept, _ := start(t, s, session.Start{UserID: ann.ID})
+	plain, offline := give(t, s, ann, opened.ID, false), give(t, s, ann, opened.ID, true)
+
+	for name, who := range map[string][2]string{
+		"another person's":   {ben.ID, opened.ID},
+		"nobody's":           {"", opened.ID},
+		"one that is not":    {ann.ID, "nobody"},
+		"one without a name": {ann.ID, ""},
+		"the cookie's value": {ann.ID, token},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := s.Sessions.EndOne(ctx, who[0], who[1], "person"); !fault.Is(err, fault.NotFound) {
+				t.Errorf("EndOne = %v, want not found", err)
+			}
+			if find(t, s, token) == "" || revoked(t, s, plain) || len(s.Revoker.Entries()) != 0 || len(s.Audit.Named(audit.SessionEnded)) != 0 {
+				t.Error("something changed")
+			}
+		})
+	}
+	for range 2 { // repeating it is harmless
+		if err := s.Sessions.EndOne(ctx, ann.ID, opened.ID, "person"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if find(t, s, token) != "" || find(t, s, kept) == "" {
+		t.Error("want this session dead and the other alive")
+	}
+	if !revoked(t, s, plain) || !revoked(t, s, offline) {
+		t.Errorf("grant revoked %v, offline grant revoked %v; want both", revoked(t, s, plain), revoked(t, s, offline))
+	}
+	if events := s.Audit.Named(audit.SessionEnded); len(events) != 1 || events[0].Actor != ann.ID || events[0].SessionID != opened.ID {
+		t.Errorf("audit has %+v, want one end by the person", events)
+	}
+}
+
+func TestEndOthers(t *testing.T) {
+	s := stage.New(t)
+	ann, ben := s.Person(t, "a@example.test"), s.Person(t, "b@example.test")
+	here, hereSession := start(t, s, session.Start{UserID: ann.ID})
+	there, thereSession := start(t, s, session.Start{UserID: ann.ID})
+	other, otherSession := start(t, s, session.Start{UserID: ben.ID})
+	alive := []string{give(t, s, ann, hereSession.ID, false), give(t, s, ann, hereSession.ID, true), give(t, s, ben, otherSession.ID, false)}
+	dead := []string{give(t, s, ann, thereSession.ID, false), give(t, s, ann, thereSession.ID, true)}
+
+	s.Revoker.SetDown(true)
+	if err := s.Sessions.EndOthers(ctx, ann.ID, hereSession.ID, "person"); !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("EndOthers with the live set down: %v, want unavailable", err)
+	}
+	s.Revoker.SetDown(false)
+	for range 2 {
+		if err := s.Sessions.EndOthers(ctx, ann.ID, hereSession.ID, "person"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if find(t, s, here) == "" || find(t, s, there) != "" || find(t, s, other) == "" {
+		t.Error("want the kept session and the other person's alive, the rest dead")
+	}
+	for _, id := range alive {
+		if revoked(t, s, id) {
+			t.Errorf("grant %s is revoked; want those of the kept session and of others alive", id)
+		}
+	}
+	for _, id := range dead {
+		if !revoked(t, s, id) {
+			t.Errorf("grant %s stands; want those of the ended session dead, offline ones too", id)
+		}
+	}
+	told := map[string]bool{}
+	for _, e := range s.Revoker.Entries() {
+		if e.Kind == revocation.Subject {
+			t.Error("a cut-off for every token of the person ends the kept session's too")
+		}
+		told[e.ID] = true
+	}
+	if !told[thereSession.ID] || told[hereSession.ID] || told[otherSession.ID] {
+		t.Errorf("the live set heard of %v, want the ended session", told)
+	}
+}
+
+func TestEndOthersKeepsNobodyElses(t *testing.T) {
+	s := stage.New(t)
+	ann, ben := s.Person(t, "a@example.test"), s.Person(t, "b@example.test")
+	mine, _ := start(t, s, session.Start{UserID: ann.ID})
+	other, otherSession := start(t, s, session.Start{UserID: ben.ID})
+	for name, keep := range map[string]string{"another person's": otherSession.ID, "none": ""} {
+		if err := s.Sessions.EndOthers(ctx, ann.ID, keep, "person"); err != nil {
+			t.Fatal(err)
+		}
+		if find(t, s, mine) != "" || find(t, s, other) == "" {
+			t.Errorf("keeping %s: want all of the person's own dead, the other person's alive", name)
+		}
+	}
+}
+
 func TestAStoreThatIsDownIsNoAnonymousVisitor(t *testing.T) {
 	s := stage.New(t)
 	token, _ := start(t, s, session.Start{UserID: s.Person(t, "a@example.test").ID})

@@ -24,6 +24,16 @@ type Session struct {
 
 	UserAgent string // bounded
 	Address   string
+	// Remembered is set when the person asked to stay signed in: the session
+	// has the longer idle limit, and outlives the browser's closing.
+	Remembered bool
+}
+
+// Ended is a session that is over.
+type Ended struct {
+	ID, Hash string
+	// Before is set when it was over before the call that returns it.
+	Before bool
 }
 
 // Live reports whether the session stands at now.
@@ -52,8 +62,10 @@ type Store interface {
 	// ended one is no error.
 	End(ctx context.Context, id, reason string, now time.Time) (bool, error)
 	// EndOfUser ends the sessions of a person but for the one whose id is
-	// except (may be empty), and returns their ids.
-	EndOfUser(ctx context.Context, userID, except, reason string, now time.Time) ([]string, error)
+	// except (may be empty). It returns them together with those that had
+	// ended since the time, so that whoever repeats a call that was lost on
+	// the way learns of the same sessions.
+	EndOfUser(ctx context.Context, userID, except, reason string, since, now time.Time) ([]Ended, error)
 	// OfUser returns the live sessions of a person, newest first.
 	OfUser(ctx context.Context, userID string, now time.Time) ([]Session, error)
 	// DeleteExpired removes at most limit sessions that ended or passed their

@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -33,16 +34,24 @@ func (s *Grants) Revoke(ctx context.Context, id, reason string, now time.Time) (
 	return n > 0, err
 }
 
-// RevokeOfSession implements grant.Store.
-func (s *Grants) RevokeOfSession(ctx context.Context, sessionID, reason string, all bool, now time.Time) ([]string, error) {
-	if !findable(sessionID) {
-		return nil, nil
-	}
-	query := "UPDATE grants SET revoked_at = ?, reason = ? WHERE session_id = ? AND session_id <> '' AND revoked_at IS NULL"
+// atATime is how many keys one statement names. SQLite takes a few thousand.
+const atATime = 500
+
+// RevokeOfSessions implements grant.Store.
+func (s *Grants) RevokeOfSessions(ctx context.Context, sessionIDs []string, reason string, all bool, now time.Time) (ended []string, err error) {
+	sessionIDs = slices.DeleteFunc(slices.Clone(sessionIDs), func(id string) bool { return !findable(id) })
+	query := "UPDATE grants SET revoked_at = ?, reason = ? WHERE session_id IN (?) AND session_id <> '' AND revoked_at IS NULL"
 	if !all {
 		query += " AND NOT offline"
 	}
-	return s.db.ids(ctx, "grants.revoke_of_session", query+" RETURNING id", utc(now), reason, sessionID)
+	for ids := range slices.Chunk(sessionIDs, atATime) {
+		some, err := s.db.ids(ctx, "grants.revoke_of_sessions", query+" RETURNING id", utc(now), reason, ids)
+		if err != nil {
+			return nil, err
+		}
+		ended = append(ended, some...)
+	}
+	return ended, nil
 }
 
 // RevokeOfUser implements grant.Store.

@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -29,6 +30,7 @@ type sessionRow struct {
 	EndedAt            *time.Time
 	EndReason          string
 	UserAgent, Address string
+	Remembered         bool
 }
 
 // TableName implements gorm's Tabler.
@@ -39,7 +41,7 @@ func (r sessionRow) session() session.Session {
 		ID: r.ID, Hash: str(r.Hash), UserID: r.UserID, AuthTime: since(r.AuthTime), ACR: r.ACR, AMR: r.AMR,
 		CreatedAt: r.CreatedAt.UTC(), LastSeenAt: since(r.LastSeenAt), IdleExpiresAt: since(r.IdleExpiresAt),
 		ExpiresAt: r.ExpiresAt.UTC(), EndedAt: since(r.EndedAt), EndReason: r.EndReason,
-		UserAgent: r.UserAgent, Address: r.Address,
+		UserAgent: r.UserAgent, Address: r.Address, Remembered: r.Remembered,
 	}
 }
 
@@ -52,7 +54,7 @@ func (s *Sessions) Create(ctx context.Context, n session.Session) error {
 		ID: n.ID, Hash: text(n.Hash), UserID: n.UserID, AuthTime: at(n.AuthTime), ACR: n.ACR, AMR: n.AMR,
 		CreatedAt: utc(n.CreatedAt), LastSeenAt: at(n.LastSeenAt), IdleExpiresAt: at(n.IdleExpiresAt),
 		ExpiresAt: utc(n.ExpiresAt), EndedAt: at(n.EndedAt), EndReason: n.EndReason,
-		UserAgent: printable(n.UserAgent), Address: printable(n.Address),
+		UserAgent: printable(n.UserAgent), Address: printable(n.Address), Remembered: n.Remembered,
 	})
 }
 
@@ -104,12 +106,30 @@ func (s *Sessions) End(ctx context.Context, id, reason string, now time.Time) (b
 }
 
 // EndOfUser implements session.Store.
-func (s *Sessions) EndOfUser(ctx context.Context, userID, except, reason string, now time.Time) ([]string, error) {
+func (s *Sessions) EndOfUser(ctx context.Context, userID, except, reason string, since, now time.Time) (all []session.Ended, err error) {
 	if !findable(userID) {
 		return nil, nil
 	}
-	return s.db.ids(ctx, "sessions.end_of_user", `UPDATE sessions SET ended_at = ?, end_reason = ?
-		WHERE user_id = ? AND id <> ? AND ended_at IS NULL RETURNING id`, utc(now), reason, userID, printable(except))
+	except = printable(except)
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		won, err := s.db.ids(ctx, "sessions.end_of_user", `UPDATE sessions SET ended_at = ?, end_reason = ?
+			WHERE user_id = ? AND id <> ? AND ended_at IS NULL RETURNING id`, utc(now), reason, userID, except)
+		if err != nil {
+			return err
+		}
+		var rows []sessionRow
+		if err := s.db.read(ctx, "sessions.end_of_user", func(tx *gorm.DB) error {
+			return tx.Select("id", "hash").Where("user_id = ? AND id <> ? AND ended_at >= ?", userID, except, utc(since)).Find(&rows).Error
+		}); err != nil {
+			return err
+		}
+		all = nil // of an attempt that has to be repeated
+		for _, r := range rows {
+			all = append(all, session.Ended{ID: r.ID, Hash: str(r.Hash), Before: !slices.Contains(won, r.ID)})
+		}
+		return nil
+	})
+	return all, err
 }
 
 // OfUser implements session.Store.

@@ -110,14 +110,29 @@ func revokeMany(t *testing.T, open OpenDurable) {
 		want []string
 	}{
 		"session": {func(s grant.Store) ([]string, error) {
-			return s.RevokeOfSession(t.Context(), "s1", "test", false, epoch)
+			return s.RevokeOfSessions(t.Context(), []string{"s1"}, "test", false, epoch)
 		}, []string{"1"}},
 		"session, all": {func(s grant.Store) ([]string, error) {
-			return s.RevokeOfSession(t.Context(), "s1", "test", true, epoch)
+			return s.RevokeOfSessions(t.Context(), []string{"s1"}, "test", true, epoch)
 		}, []string{"1", "2"}},
-		"no session": {func(s grant.Store) ([]string, error) { return s.RevokeOfSession(t.Context(), "", "test", true, epoch) }, nil},
+		"no session": {func(s grant.Store) ([]string, error) {
+			return s.RevokeOfSessions(t.Context(), []string{""}, "test", true, epoch)
+		}, nil},
+		"some sessions": {func(s grant.Store) ([]string, error) {
+			return s.RevokeOfSessions(t.Context(), []string{"s2", "", "\x00", "s1", "s9"}, "test", true, epoch)
+		}, []string{"1", "2", "3"}},
+		"no sessions": {func(s grant.Store) ([]string, error) {
+			return s.RevokeOfSessions(t.Context(), nil, "test", true, epoch)
+		}, nil},
+		"thousands of sessions": {func(s grant.Store) ([]string, error) {
+			many := make([]string, 3000)
+			for i := range many {
+				many[i] = fmt.Sprint("s", i)
+			}
+			return s.RevokeOfSessions(t.Context(), many, "test", false, epoch)
+		}, []string{"1", "3", "4"}},
 		"unknown session": {func(s grant.Store) ([]string, error) {
-			return s.RevokeOfSession(t.Context(), "s9", "test", true, epoch)
+			return s.RevokeOfSessions(t.Context(), []string{"s9"}, "test", true, epoch)
 		}, nil},
 		"person": {func(s grant.Store) ([]string, error) { return s.RevokeOfUser(t.Context(), "alice", "", "test", epoch) }, []string{"1", "2", "3"}},
 		"person at client": {func(s grant.Store) ([]string, error) {

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func Sessions(t *testing.T, open OpenDurable) {
 			if did, err := s.End(t.Context(), key, "test", epoch); did || err != nil {
 				t.Errorf("End of %s: %v, %v; want false and no error", name, did, err)
 			}
-			if ids, err := s.EndOfUser(t.Context(), key, "", "test", epoch); len(ids) != 0 || err != nil {
+			if ids, err := s.EndOfUser(t.Context(), key, "", "test", epoch, epoch); len(ids) != 0 || err != nil {
 				t.Errorf("EndOfUser of %s: %v, %v; want nothing", name, ids, err)
 			}
 			if of, err := s.OfUser(t.Context(), key, epoch); len(of) != 0 || err != nil {
@@ -145,16 +146,26 @@ func endSessions(t *testing.T, open OpenDurable) {
 		for id, userID := range map[string]string{"a": "alice", "b": "alice", "c": "alice", "d": "bob", "e": ""} {
 			must(t, s.Create(t.Context(), newSession(id, userID)))
 		}
-		for _, step := range []struct {
-			except string
-			want   []string
-		}{{"b", []string{"a", "c"}}, {"b", nil}, {"", []string{"b"}}} {
-			ids, err := s.EndOfUser(t.Context(), "alice", step.except, "password changed", epoch)
+		old := newSession("z", "alice")
+		old.EndedAt = epoch.Add(-time.Minute)
+		must(t, s.Create(t.Context(), old))
+		end := func(userID, except string, since, now time.Time, want ...session.Ended) {
+			t.Helper()
+			got, err := s.EndOfUser(t.Context(), userID, except, "password changed", since, now)
 			must(t, err)
-			if slices.Sort(ids); !slices.Equal(ids, step.want) {
-				t.Errorf("but for %q: ended %v, want %v", step.except, ids, step.want)
-			}
+			slices.SortFunc(got, func(a, b session.Ended) int { return strings.Compare(a.ID, b.ID) })
+			same(t, "ended of "+userID+" but for "+except, got, want)
 		}
+		over := func(id string, before bool) session.Ended {
+			return session.Ended{ID: id, Hash: "cookie-" + id, Before: before}
+		}
+		soon := epoch.Add(time.Second)
+		end("alice", "b", epoch, epoch, over("a", false), over("c", false))
+		end("alice", "b", epoch, soon, over("a", true), over("c", true)) // repeated
+		end("alice", "b", soon, soon)
+		end("alice", "", epoch, soon, over("a", true), over("b", false), over("c", true))
+		end("alice", "a", epoch.Add(-time.Hour), soon, over("b", true), over("c", true), over("z", true))
+		end("", "", epoch, epoch)
 		if got, err := s.ByID(t.Context(), "d"); err != nil || !got.EndedAt.IsZero() {
 			t.Errorf("the session of another: %+v, %v; want it alive", got, err)
 		}
