@@ -15,16 +15,16 @@ import (
 
 // counters is a Store of plain counters that never empty.
 type counters struct {
-	n    map[string]*limit.Counter
+	n    map[string]limit.Counters
 	fail error
 }
 
-func (c *counters) of(rule limit.Rule, key string) *limit.Counter {
+func (c *counters) of(rule limit.Rule, key string) limit.Counters {
 	if c.n == nil {
-		c.n = map[string]*limit.Counter{}
+		c.n = map[string]limit.Counters{}
 	}
 	if c.n[rule.Name+key] == nil {
-		c.n[rule.Name+key] = &limit.Counter{}
+		c.n[rule.Name+key] = limit.NewCounters(rule)
 	}
 	return c.n[rule.Name+key]
 }

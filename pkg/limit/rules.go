@@ -28,7 +28,7 @@ func Standard() Rules {
 		return Rule{Name: name, Max: most, Window: window, Source: true}
 	}
 	return Rules{
-		LoginAccount:    account("login-account", 5, quarter),
+		LoginAccount:    account("login-account", 5, quarter).Growing(),
 		LoginAddress:    address("login-address", 20, quarter),
 		SignupAddress:   address("signup-address", 100, quarter),
 		RecoveryAddress: address("recovery-address", 100, quarter),

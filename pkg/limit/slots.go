@@ -11,13 +11,59 @@ const Slots = 16
 
 // Width returns the length of a slot, in whole microseconds, rounded up so
 // that the slots are never shorter than the window.
-func Width(rule Rule) time.Duration {
-	width := (rule.Window + Slots*time.Microsecond - 1) / (Slots * time.Microsecond) * time.Microsecond
+func Width(window time.Duration) time.Duration {
+	width := (window + Slots*time.Microsecond - 1) / (Slots * time.Microsecond) * time.Microsecond
 	return max(width, time.Microsecond)
 }
 
-// Counter holds the attempts of one key. The zero value holds none. It is not
-// safe for concurrent use.
+// Counters hold the attempts of one key, one Counter for each bound of its
+// rule. They are not safe for concurrent use.
+type Counters []Counter
+
+// NewCounters returns empty counters for the rule.
+func NewCounters(rule Rule) Counters { return make(Counters, 1+len(rule.Then)) }
+
+// Take counts one attempt against every bound, or none when it is one too
+// many for one of them.
+func (c Counters) Take(rule Rule, now time.Time) Result {
+	if wait := c.full(rule, now); wait > 0 {
+		return Result{RetryAfter: wait, Reset: wait}
+	}
+	var tightest Result
+	for i, b := range rule.Bounds() {
+		c[i].Counts[0]++
+		r := Result{Allowed: true, Remaining: b.Max - c[i].Total(), Reset: c[i].leave(b, 1, now)}
+		if i == 0 || r.Remaining < tightest.Remaining {
+			tightest = r
+		}
+	}
+	return tightest
+}
+
+// full returns how long it takes until every bound has room; zero: now.
+func (c Counters) full(rule Rule, now time.Time) (wait time.Duration) {
+	for i, b := range rule.Bounds() {
+		if b.Max <= 0 {
+			return max(b.Window, time.Second)
+		}
+		c[i].Advance(b.Window, now)
+		if over := c[i].Total() - b.Max + 1; over > 0 {
+			wait = max(wait, c[i].leave(b, over, now))
+		}
+	}
+	return wait
+}
+
+// Give takes the newest attempt back.
+func (c Counters) Give(rule Rule, now time.Time) {
+	for i, b := range rule.Bounds() {
+		c[i].Advance(b.Window, now)
+		c[i].giveNewest()
+	}
+}
+
+// Counter holds the attempts of one key in one window. The zero value holds
+// none.
 type Counter struct {
 	// Newest is the number of the slot that Counts[0] belongs to; Counts[i]
 	// belongs to Newest-i.
@@ -25,35 +71,18 @@ type Counter struct {
 	Counts [Slots + 1]uint32
 }
 
-// Take counts one attempt against the rule, unless it is one too many.
-func (c *Counter) Take(rule Rule, now time.Time) Result {
-	if rule.Max <= 0 {
-		return Result{RetryAfter: rule.Window, Reset: rule.Window}
-	}
-	c.Advance(rule, now)
-	total := c.Total()
-	if total < rule.Max {
-		c.Counts[0]++
-		return Result{Allowed: true, Remaining: rule.Max - total - 1, Reset: c.leave(rule, 1, now)}
-	}
-	wait := c.leave(rule, total-rule.Max+1, now)
-	return Result{RetryAfter: wait, Reset: wait}
-}
-
 // leave returns how long it takes until n of the attempts have left.
-func (c *Counter) leave(rule Rule, n int, now time.Time) time.Duration {
+func (c *Counter) leave(b Bound, n int, now time.Time) time.Duration {
 	for i := Slots; i >= 0; i-- {
 		if n -= int(c.Counts[i]); n <= 0 {
-			free := (c.Newest - int64(i) + Slots + 1) * Width(rule).Microseconds()
+			free := (c.Newest - int64(i) + Slots + 1) * Width(b.Window).Microseconds()
 			return time.Duration(free-now.UnixMicro()) * time.Microsecond
 		}
 	}
-	return rule.Window // not reached: n is at most the sum of all
+	return b.Window // not reached: n is at most the sum of all
 }
 
-// Give takes the newest attempt back.
-func (c *Counter) Give(rule Rule, now time.Time) {
-	c.Advance(rule, now)
+func (c *Counter) giveNewest() {
 	for i := range c.Counts {
 		if c.Counts[i] > 0 {
 			c.Counts[i]--
@@ -74,8 +103,8 @@ func (c *Counter) Total() int {
 // Advance moves the counter to now and drops what left the window. When the
 // clock stepped back, what was counted in the future is counted in the
 // present: it must not weigh for as long as the clock stepped.
-func (c *Counter) Advance(rule Rule, now time.Time) {
-	current := now.UnixMicro() / Width(rule).Microseconds()
+func (c *Counter) Advance(window time.Duration, now time.Time) {
+	current := now.UnixMicro() / Width(window).Microseconds()
 	switch moved := current - c.Newest; {
 	case moved >= int64(len(c.Counts)):
 		c.Counts = [Slots + 1]uint32{}

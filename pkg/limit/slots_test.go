@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestNeverMoreThanMaxInAnyWindow(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		rule := limit.Rule{Max: 1 + random.IntN(20), Window: time.Duration(1+random.IntN(3_600_000)) * time.Millisecond}
-		var c limit.Counter
+		c := limit.NewCounters(rule)
 		var passed []time.Time
 		now := time.Unix(1_800_000_000, 0)
 		for range 400 {
@@ -25,7 +26,7 @@ func TestNeverMoreThanMaxInAnyWindow(t *testing.T) {
 				passed = append(passed, now)
 				continue
 			}
-			copied := c
+			copied := slices.Clone(c)
 			if again := copied.Take(rule, now.Add(r.RetryAfter)); !again.Allowed {
 				t.Fatalf("%+v: refused after the wait of %s", rule, r.RetryAfter)
 			}
@@ -44,7 +45,7 @@ func TestNeverMoreThanMaxInAnyWindow(t *testing.T) {
 func TestClockThatJumpsNeverGivesMoreNorLocksLonger(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	rule := limit.Rule{Max: 5, Window: time.Minute}
-	var c limit.Counter
+	c := limit.NewCounters(rule)
 	now := time.Unix(1_800_000_000, 0)
 	for i := range 5000 {
 		now = now.Add(time.Duration(random.Int64N(int64(4*time.Hour))) - 2*time.Hour)
@@ -53,7 +54,7 @@ func TestClockThatJumpsNeverGivesMoreNorLocksLonger(t *testing.T) {
 				t.Fatalf("jump %d: locked for %s", i, r.RetryAfter)
 			}
 		}
-		if total := c.Total(); total > rule.Max {
+		if total := c[0].Total(); total > rule.Max {
 			t.Fatalf("jump %d: %d attempts stand, want at most %d", i, total, rule.Max)
 		}
 	}
@@ -69,8 +70,9 @@ func TestOddRulesRefuseOrPassButNeverPanic(t *testing.T) {
 		{Max: 1, Window: -time.Hour},
 		{Max: 1, Window: 15 * time.Microsecond},
 		{Max: 1 << 30, Window: 365 * 24 * time.Hour},
+		{Max: 1, Window: time.Minute, Then: []limit.Bound{{Max: 1, Window: 1}, {Max: 2, Window: -time.Hour}}},
 	} {
-		var c limit.Counter
+		c := limit.NewCounters(rule)
 		c.Give(rule, now)
 		if r := c.Take(rule, now); r.Allowed != (rule.Max > 0) {
 			t.Errorf("%+v: first attempt %+v", rule, r)
@@ -78,5 +80,19 @@ func TestOddRulesRefuseOrPassButNeverPanic(t *testing.T) {
 		c.Give(rule, now.Add(-100*365*24*time.Hour))
 		c.Take(rule, time.Time{})
 		c.Take(rule, now)
+	}
+}
+
+func TestAGrowingPauseEndsWithTheDay(t *testing.T) {
+	for rate, want := range map[limit.Bound][]limit.Bound{
+		{Max: 5, Window: 15 * time.Minute}: {{Max: 10, Window: 2 * time.Hour}, {Max: 15, Window: 12 * time.Hour}, {Max: 20, Window: 24 * time.Hour}},
+		{Max: 3, Window: time.Hour}:        {{Max: 6, Window: 8 * time.Hour}, {Max: 9, Window: 24 * time.Hour}},
+		{Max: 3, Window: 24 * time.Hour}:   nil,
+		{Max: 3, Window: 240 * time.Hour}:  nil,
+	} {
+		rule := limit.Rule{Name: "login", Max: rate.Max, Window: rate.Window}
+		if got := rule.Growing().Growing().Then; !slices.Equal(got, want) {
+			t.Errorf("%+v grows by %+v, want %+v", rate, got, want)
+		}
 	}
 }

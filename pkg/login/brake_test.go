@@ -96,7 +96,8 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 				if i >= 5 {
 					want = http.StatusTooManyRequests
 				}
-				if answer.Status != want || (want == http.StatusTooManyRequests) != (answer.Header.Get("Retry-After") == "900") {
+				wait, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
+				if answer.Status != want || (want == http.StatusTooManyRequests) != (wait >= 900 && wait <= 960) {
 					t.Errorf("attempt %d: status %d, Retry-After %q; want %d", i+1, answer.Status, answer.Header.Get("Retry-After"), want)
 				}
 			}
@@ -109,9 +110,32 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 			if n := len(r.Audit.Named(audit.LoginThrottled)); n != 3 {
 				t.Errorf("%d throttles in the audit, want 3", n)
 			}
-			time.Sleep(15*time.Minute + time.Second)
+			time.Sleep(16 * time.Minute)
 			if answer := attempts(t, r, 1, "ann@example.test", stage.Password)[0]; answer.Status != http.StatusSeeOther {
 				t.Errorf("after the window: status %d, want the login to work", answer.Status)
+			}
+		})
+	})
+	t.Run("the pause grows while they go on, and a day of silence forgives", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := stage.NewPages(t)
+			r.Person(t, "ann@example.test")
+			var waits []time.Duration
+			for len(waits) < 4 {
+				answer := attempts(t, r, 1, "ann@example.test", "wrong password")[0]
+				if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil {
+					waits = append(waits, time.Duration(seconds)*time.Second)
+					time.Sleep(waits[len(waits)-1])
+				}
+			}
+			for i, least := range []time.Duration{15 * time.Minute, time.Hour, 9 * time.Hour, 11 * time.Hour} {
+				if waits[i] < least || waits[i] > 2*least {
+					t.Errorf("pause %d of %v, want about %s", i+1, waits, least)
+				}
+			}
+			time.Sleep(26 * time.Hour)
+			if got := attempts(t, r, 6, "ann@example.test", "wrong password"); got[4].Status != http.StatusOK || len(got[5].Header.Get("Retry-After")) != len("900") {
+				t.Errorf("after a day of silence: %d, then %s; want the first pause again", got[4].Status, got[5].Header.Get("Retry-After"))
 			}
 		})
 	})

@@ -36,5 +36,6 @@ func (s *Server) limitRules() limit.Rules {
 			r.into.Max *= max(1, c.LimitFactor)
 		}
 	}
+	rules.LoginAccount = rules.LoginAccount.Growing()
 	return rules
 }

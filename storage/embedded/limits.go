@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
@@ -45,7 +44,7 @@ type shard struct {
 }
 
 type counter struct {
-	limit.Counter
+	limit.Counters
 	expires int64
 }
 
@@ -75,26 +74,25 @@ func (s *Limits) Give(ctx context.Context, rule limit.Rule, key string, now time
 
 // Reset implements limit.Store.
 func (s *Limits) Reset(ctx context.Context, rule limit.Rule, key string) error {
-	return s.with(ctx, rule, key, clock.Now(), func(c *counter) { c.Counter = limit.Counter{} })
+	return s.with(ctx, rule, key, clock.Now(), func(c *counter) { clear(c.Counters) })
 }
 
 // with runs fn on the counter of the key, alone.
 func (s *Limits) with(ctx context.Context, rule limit.Rule, key string, now time.Time, fn func(*counter)) error {
-	// The window is part of the key: slots of another width mean nothing.
-	id := digest(rule.Name, strconv.FormatInt(int64(rule.Window), 10), key)
+	id := digest(rule.Name, rule.Shape(), key)
 	sh := &s.shards[int(id[0])%shards]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	c := sh.counters[id]
 	if c == nil {
 		var err error
-		if c, err = s.load(ctx, id); err != nil {
+		if c, err = s.load(ctx, rule, id); err != nil {
 			return away(err)
 		}
 		sh.keep(id, c, s.room)
 	}
 	fn(c)
-	c.expires = now.Add(2 * rule.Window).UnixMicro()
+	c.expires = now.Add(2 * rule.Longest()).UnixMicro()
 	sh.changed[id] = c
 	select {
 	case s.dirty <- struct{}{}:
@@ -118,22 +116,55 @@ func (sh *shard) keep(id string, c *counter, room int) {
 	sh.counters[id] = c
 }
 
-func (s *Limits) load(ctx context.Context, id string) (*counter, error) {
-	c := &counter{}
-	var counts []byte
-	err := s.db.read.counter.QueryRowContext(ctx, id).Scan(&c.Newest, &counts)
+func (s *Limits) load(ctx context.Context, rule limit.Rule, id string) (*counter, error) {
+	c := &counter{Counters: limit.NewCounters(rule)}
+	var newest int64
+	var rest []byte
+	err := s.db.read.counter.QueryRowContext(ctx, id).Scan(&newest, &rest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	for i := range c.Counts {
-		if len(counts) >= 4*(i+1) {
-			c.Counts[i] = binary.BigEndian.Uint32(counts[4*i:])
+	c.read(newest, rest)
+	return c, nil
+}
+
+// read fills the counters from their row: the slot and the counts of the
+// first, then both of each further bound. What is missing stays empty.
+func (c *counter) read(newest int64, rest []byte) {
+	for i := range c.Counters {
+		one := &c.Counters[i]
+		if one.Newest = newest; i > 0 {
+			if len(rest) < 8 {
+				return
+			}
+			one.Newest = int64(binary.BigEndian.Uint64(rest)) //nolint:gosec // as it was written
+			rest = rest[8:]
+		}
+		for j := range one.Counts {
+			if len(rest) < 4 {
+				return
+			}
+			one.Counts[j] = binary.BigEndian.Uint32(rest)
+			rest = rest[4:]
 		}
 	}
-	return c, nil
+}
+
+// row is what read reads.
+func (c *counter) row(id string) row {
+	r := row{id: id, newest: c.Counters[0].Newest, ends: c.expires}
+	for i, one := range c.Counters {
+		if i > 0 {
+			r.counts = binary.BigEndian.AppendUint64(r.counts, uint64(one.Newest)) //nolint:gosec // as it is read
+		}
+		for _, n := range one.Counts {
+			r.counts = binary.BigEndian.AppendUint32(r.counts, n)
+		}
+	}
+	return r
 }
 
 // flushAll writes changed counters until stop.
@@ -203,11 +234,7 @@ func (sh *shard) collect() []row {
 	defer sh.mu.Unlock()
 	rows := make([]row, 0, len(sh.changed))
 	for id, c := range sh.changed {
-		counts := make([]byte, 0, 4*len(c.Counts))
-		for _, n := range c.Counts {
-			counts = binary.BigEndian.AppendUint32(counts, n)
-		}
-		rows = append(rows, row{id, c.Newest, counts, c.expires})
+		rows = append(rows, c.row(id))
 	}
 	clear(sh.changed)
 	sh.writing = true

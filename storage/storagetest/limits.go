@@ -117,9 +117,127 @@ func Limits(t *testing.T, open OpenShortLived) {
 		}
 	})
 
+	t.Run("a pause that grows", func(t *testing.T) { limitGrows(t, open) })
 	t.Run("giving back", func(t *testing.T) { limitGive(t, open) })
 	t.Run("apart", func(t *testing.T) { limitsApart(t, open) })
 	t.Run("the clock", func(t *testing.T) { limitClock(t, open) })
+}
+
+// limitGrows: further bounds hold for the same attempts, all or none.
+func limitGrows(t *testing.T, open OpenShortLived) {
+	rule := limit.Rule{Name: "login", Max: 5, Window: 15 * time.Minute}.Growing()
+	t.Run("whoever goes on waits longer, and silence forgives", func(t *testing.T) {
+		s := open(t).Limits
+		var waits []time.Duration
+		now := epoch
+		for range 40 { // as early as allowed, for two days
+			got, err := s.Take(t.Context(), rule, "alice", now)
+			must(t, err)
+			if got.Allowed {
+				continue
+			}
+			waits = append(waits, got.RetryAfter)
+			now = now.Add(got.RetryAfter)
+			if again, err := s.Take(t.Context(), rule, "alice", now); err != nil || !again.Allowed {
+				t.Fatalf("refused after the wait of %s: %+v, %v", got.RetryAfter, again, err)
+			}
+		}
+		if len(waits) < 4 {
+			t.Fatalf("40 attempts met %d pauses: %v", len(waits), waits)
+		}
+		for i, least := range []time.Duration{15 * time.Minute, time.Hour, 9 * time.Hour, 11 * time.Hour} {
+			if most := least * 2; waits[i] < least || waits[i] > most {
+				t.Errorf("pause %d of %v, want between %s and %s", i+1, waits, least, most)
+			}
+		}
+		now = now.Add(27 * time.Hour)
+		for i := range rule.Max {
+			if got, err := s.Take(t.Context(), rule, "alice", now); err != nil || !got.Allowed {
+				t.Errorf("attempt %d after a day of silence: %+v, %v", i+1, got, err)
+			}
+		}
+		if got, err := s.Take(t.Context(), rule, "alice", now); err != nil || got.Allowed || got.RetryAfter > 16*time.Minute {
+			t.Errorf("one too many after a day of silence: %+v, %v; want the first pause again", got, err)
+		}
+	})
+
+	t.Run("never more in any of the windows", func(t *testing.T) {
+		s := open(t).Limits
+		var passed []time.Time
+		for i := range 1000 {
+			now := epoch.Add(time.Duration(i) * 3 * time.Minute)
+			got, err := s.Take(t.Context(), rule, "alice", now)
+			must(t, err)
+			if got.Allowed {
+				passed = append(passed, now)
+			}
+		}
+		for _, b := range rule.Bounds() {
+			for i := b.Max; i < len(passed); i++ {
+				if gap := passed[i].Sub(passed[i-b.Max]); gap < b.Window {
+					t.Errorf("%d attempts passed within %s, want %d in %s", b.Max+1, gap, b.Max, b.Window)
+				}
+			}
+		}
+		if len(passed) < 35 {
+			t.Errorf("%d attempts passed in 50 hours, want at least 35", len(passed))
+		}
+	})
+
+	t.Run("what one bound refuses is counted in none", func(t *testing.T) {
+		s := open(t).Limits
+		tight := limit.Rule{Name: "login", Max: 5, Window: time.Minute, Then: []limit.Bound{{Max: 6, Window: time.Hour}}}
+		allowed := func(now time.Time) (n int) {
+			for range 20 {
+				got, err := s.Take(t.Context(), tight, "alice", now)
+				must(t, err)
+				if got.Allowed {
+					n++
+				}
+			}
+			return n
+		}
+		for i, want := range []int{5, 1, 0} {
+			if n := allowed(epoch.Add(time.Duration(i) * 5 * time.Minute)); n != want {
+				t.Errorf("minute %d: %d passed, want %d", i*5, n, want)
+			}
+		}
+		must(t, s.Give(t.Context(), tight, "alice", epoch.Add(11*time.Minute)))
+		if n := allowed(epoch.Add(12 * time.Minute)); n != 1 {
+			t.Errorf("%d passed after one was given back, want 1", n)
+		}
+		must(t, s.Reset(t.Context(), tight, "alice"))
+		if n := allowed(epoch.Add(13 * time.Minute)); n != 5 {
+			t.Errorf("%d passed after a reset, want 5", n)
+		}
+	})
+
+	t.Run("the tightest bound is told", func(t *testing.T) {
+		s := open(t).Limits
+		tight := limit.Rule{Name: "login", Max: 5, Window: time.Minute, Then: []limit.Bound{{Max: 3, Window: time.Hour}}}
+		if got, err := s.Take(t.Context(), tight, "alice", epoch); err != nil || got.Remaining != 2 || got.Reset < time.Hour {
+			t.Errorf("%+v, %v; want 2 left until the hour is over", got, err)
+		}
+	})
+
+	t.Run("of a race as many as the narrowest allows", func(t *testing.T) {
+		s := open(t).Limits
+		var allowed atomic.Int32
+		var wg sync.WaitGroup
+		for range racers {
+			wg.Go(func() {
+				if got, err := s.Take(t.Context(), rule, "alice", epoch); err != nil {
+					t.Error(err)
+				} else if got.Allowed {
+					allowed.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if int(allowed.Load()) != rule.Max {
+			t.Errorf("%d of %d racing attempts passed, want %d", allowed.Load(), racers, rule.Max)
+		}
+	})
 }
 
 func limitGive(t *testing.T, open OpenShortLived) {

@@ -84,11 +84,11 @@ func (s *Flows) Take(ctx context.Context, key string, now time.Time) (flow.Recor
 	return rec, err
 }
 
-// Limits is a limit.Store in memory: a log of the attempts of each key.
+// Limits is a limit.Store in memory.
 type Limits struct {
 	outage
 	lock sync.Mutex
-	log  map[string][]time.Time
+	log  map[string]limit.Counters
 }
 
 var _ limit.Store = (*Limits)(nil)
@@ -101,36 +101,25 @@ func (s *Limits) Take(_ context.Context, rule limit.Rule, key string, now time.T
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.log == nil {
-		s.log = map[string][]time.Time{}
+		s.log = map[string]limit.Counters{}
 	}
 	key = rule.Name + " " + key
-	live := s.log[key][:0]
-	for _, at := range s.log[key] {
-		if now.Sub(at) < rule.Window {
-			live = append(live, at)
-		}
+	if s.log[key] == nil {
+		s.log[key] = limit.NewCounters(rule)
 	}
-	s.log[key] = live
-	if len(live) >= rule.Max {
-		wait := rule.Window - now.Sub(live[0])
-		return limit.Result{RetryAfter: wait, Reset: wait}, nil
-	}
-	s.log[key] = append(live, now)
-	return limit.Result{
-		Allowed: true, Remaining: rule.Max - len(live) - 1, Reset: rule.Window - now.Sub(s.log[key][0]),
-	}, nil
+	return s.log[key].Take(rule, now), nil
 }
 
 // Give implements limit.Store.
-func (s *Limits) Give(_ context.Context, rule limit.Rule, key string, _ time.Time) error {
+func (s *Limits) Give(_ context.Context, rule limit.Rule, key string, now time.Time) error {
 	if err := s.check(); err != nil {
 		return err
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	key = rule.Name + " " + key
-	if n := len(s.log[key]); n > 0 {
-		s.log[key] = s.log[key][:n-1]
+	if c := s.log[key]; c != nil {
+		c.Give(rule, now)
 	}
 	return nil
 }
@@ -150,7 +139,7 @@ func (s *Limits) Count(rule string) map[string]int {
 	counts := map[string]int{}
 	for key, log := range s.log {
 		if len(key) > len(rule) && key[:len(rule)+1] == rule+" " {
-			counts[key[len(rule)+1:]] = len(log)
+			counts[key[len(rule)+1:]] = log[0].Total()
 		}
 	}
 	return counts
