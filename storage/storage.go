@@ -57,6 +57,7 @@ type Durable struct {
 type ShortLived struct {
 	Flows       flow.Store
 	Limits      limit.Store
+	Spreads     limit.Spreads
 	Replay      replay.Store
 	Revocations revocation.Live
 

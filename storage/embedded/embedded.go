@@ -39,7 +39,7 @@ const slack = 2 * time.Hour
 type DB struct {
 	writer *sql.DB // one connection, used by one goroutine
 	reader *sql.DB
-	read   struct{ flow, counter, mark *sql.Stmt }
+	read   struct{ flow, counter, mark, met *sql.Stmt }
 
 	gate   sync.RWMutex // held for reading while a job is handed over
 	closed bool         // guarded by gate
@@ -66,8 +66,13 @@ CREATE TABLE IF NOT EXISTS spent (id TEXT PRIMARY KEY, expires INTEGER NOT NULL)
 CREATE INDEX IF NOT EXISTS spent_expires ON spent (expires);
 CREATE TABLE IF NOT EXISTS counter (key TEXT PRIMARY KEY, newest INTEGER NOT NULL, counts BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS counter_expires ON counter (expires);
+CREATE TABLE IF NOT EXISTS spread (key TEXT NOT NULL, member TEXT NOT NULL, met INTEGER NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (key, member)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spread_expires ON spread (expires);
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `
+
+// howMany counts the members of a spread that were met within a time.
+const howMany = `SELECT count(*) FROM spread WHERE key = ?1 AND met > ?2 AND met <= ?3`
 
 // Open opens the file, making it when it is absent, readable by its owner
 // only. The file may be deleted while no process uses it: logins in progress
@@ -106,6 +111,7 @@ func (db *DB) open(ctx context.Context, path string, opts Options) (err error) {
 	for stmt, text := range map[**sql.Stmt]string{
 		&db.read.flow:    `SELECT value, version, expires FROM flow WHERE key = ?`,
 		&db.read.counter: `SELECT newest, counts FROM counter WHERE key = ?`,
+		&db.read.met:     howMany,
 		&db.read.mark:    `SELECT value FROM fact WHERE name = 'mark'`,
 	} {
 		if *stmt, err = db.reader.PrepareContext(ctx, text); err != nil {

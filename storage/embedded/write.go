@@ -32,6 +32,7 @@ type statements struct {
 	conn                                *sql.Conn
 	putFirst, putNext, takeFlow         *sql.Stmt
 	claim, counter, firstMark, nextMark *sql.Stmt
+	forget, meet, crowd, met            *sql.Stmt
 	sweep                               []*sql.Stmt
 	full                                bool // how the connection is set now
 	swept                               time.Time
@@ -47,6 +48,12 @@ func (s *statements) prepare(ctx context.Context) error {
 			ON CONFLICT (id) DO UPDATE SET expires = ?2 WHERE spent.expires <= ?3`,
 		&s.counter: `INSERT INTO counter (key, newest, counts, expires) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (key) DO UPDATE SET newest = ?2, counts = ?3, expires = ?4`,
+		&s.forget: `DELETE FROM spread WHERE key = ?1 AND (met <= ?2 OR met > ?3)`,
+		&s.meet: `INSERT INTO spread (key, member, met, expires) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (key, member) DO UPDATE SET met = ?3, expires = ?4`,
+		&s.crowd: `DELETE FROM spread WHERE key = ?1 AND member IN
+			(SELECT member FROM spread WHERE key = ?1 ORDER BY met DESC, member LIMIT -1 OFFSET ?2)`,
+		&s.met:       howMany,
 		&s.firstMark: `INSERT INTO fact (name, value) VALUES ('mark', ?) ON CONFLICT DO NOTHING`,
 		&s.nextMark:  `UPDATE fact SET value = ?2 WHERE name = 'mark' AND value = ?1`,
 	} {
@@ -59,6 +66,7 @@ func (s *statements) prepare(ctx context.Context) error {
 		`DELETE FROM flow WHERE key IN (SELECT key FROM flow WHERE expires < ? LIMIT 2000)`,
 		`DELETE FROM spent WHERE id IN (SELECT id FROM spent WHERE expires < ? LIMIT 2000)`,
 		`DELETE FROM counter WHERE key IN (SELECT key FROM counter WHERE expires < ? LIMIT 2000)`,
+		`DELETE FROM spread WHERE (key, member) IN (SELECT key, member FROM spread WHERE expires < ? LIMIT 2000)`,
 	} {
 		stmt, err := s.conn.PrepareContext(ctx, text)
 		if err != nil {

@@ -25,6 +25,7 @@ func ShortLived(t *testing.T, open OpenShortLived) {
 			Flows(t, func(t *testing.T) flow.Store { return open(t).Flows })
 		}},
 		{"limits", Limits},
+		{"spreads", Spreads},
 		{"replay", Replay},
 		{"live set", LiveSet},
 	} {
