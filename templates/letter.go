@@ -1,11 +1,14 @@
 package templates
 
-import "errors"
-
 // Letter is one mail: every value it shows. Its words stand in the catalogue
 // under mail.<Key>.: subject, lead, and, where the letter has them, action
 // (the words of the button of URL), code (before Code) and after (a last
-// paragraph). Values fill the placeholders of all of them.
+// paragraph). Values fill the placeholders of all of them; {{.Brand}} is there
+// by itself.
+//
+// To add a letter, write its words into messages/<language>/mail_<topic>.json,
+// name it by a literal Key in the code that sends it, and make its goldens:
+// go test ./templates -run Letters -update.
 type Letter struct {
 	// Key names the letter: "verify".
 	Key string
@@ -21,8 +24,17 @@ type Letter struct {
 	Facts []Fact
 }
 
-// Fact is one circumstance; its label is the message mail.fact.<Key>.
+// Fact is one circumstance; its label is the message mail.fact.<Key>. One
+// without a value is not shown.
 type Fact struct{ Key, Value string }
+
+// The usual facts.
+const (
+	FactEmail   = "email"   // the address that it is about
+	FactDevice  = "device"  // browser and system
+	FactAddress = "address" // IP address
+	FactTime    = "time"    // written out, with its zone
+)
 
 // Drawn is a letter in one language.
 type Drawn struct {
@@ -30,9 +42,4 @@ type Drawn struct {
 	Text    string
 	HTML    string
 	Lang    string // BCP 47
-}
-
-// WriteLetter draws the letter.
-func WriteLetter(frame Frame, l Letter) (Drawn, error) {
-	return Drawn{}, errors.New("templates: letters are not drawn yet: " + l.Key)
 }

@@ -31,6 +31,7 @@ func samples() map[string]Page {
 		Name: hostile, LogoURL: "javascript:alert(1)", PolicyURL: `https://x.example/"onclick="alert(1)`,
 		TermsURL: "data:text/html,<script>alert(1)</script>", HomeURL: "https://user:secret@x.example",
 	}
+	at := time.Date(2026, 11, 28, 14, 5, 6, 0, time.UTC)
 	alice := Account{Ref: "ref-alice", Name: "Alice Keller", Login: "alice@example.com"}
 	mallory := Account{Ref: `"><script>`, Name: hostile, Login: hostile, SignedOut: true}
 	return map[string]Page{
@@ -70,8 +71,22 @@ func samples() map[string]Page {
 		"error":             Error{Status: 400, Code: "invalid_redirect_uri", Say: "The redirect_uri is not registered for this client.", RequestID: "Zk3mQ9d0TnOa7s4yq2u1Lw"},
 		"error-over":        Error{Status: 410, Over: true, Code: "flow_over", Say: "This sign-in is over.", RequestID: "Zk3mQ9d0TnOa7s4yq2u1Lw", Back: "https://acme.example/start", BackName: "Acme Travel"},
 		"error-hostile":     Error{Status: 999, Code: hostile, Say: hostile, RequestID: hostile, Back: "javascript:alert(1)", BackName: hostile},
-		"formpost":          FormPost{URL: "https://acme.example/cb", Client: shop, Fields: []Field{{"code", "ptac_abc"}, {"state", "a&b=\"c\" <d>"}, {"iss", "https://id.example"}}},
-		"formpost-hostile":  FormPost{URL: "javascript:alert(1)", Client: evil, Fields: []Field{{hostile, hostile}}},
+		"mailbox": Mailbox{Self: "/playground/mail", Home: "/playground", Mails: []MailLine{
+			{ID: "b", To: "alice@example.com", Subject: "Ihr Code", At: at.Add(time.Minute)}, {ID: "a", To: "bob@example.com", Subject: "Hallo", At: at},
+		}},
+		"mailbox-empty":   Mailbox{Self: "/playground/mail", Home: "/playground"},
+		"mailbox-hostile": Mailbox{Self: "//evil.example", Home: "javascript:alert(1)", Mails: []MailLine{{ID: `"><script>`, To: hostile, Subject: hostile}}},
+		"mail": MailboxMail{
+			MailLine: MailLine{ID: "b", To: "alice@example.com", Subject: "Ihr Code", At: at}, Lang: "de", Letter: "verify",
+			Text: "Hallo,\n\n(https://id.example/x?link=1):\n1234 5678\n", Link: "https://id.example/x?link=1", Code: "1234 5678",
+			Back: "/playground/mail", HTML: "/playground/mail/b/html",
+		},
+		"mail-hostile": MailboxMail{
+			MailLine: MailLine{ID: "b", To: hostile, Subject: hostile}, Lang: `"><script>`, Letter: hostile,
+			Text: `"><script>alert(1)</script>` + "\njavascript:alert(1)", Link: "javascript:alert(1)", Code: hostile, Back: "//evil.example", HTML: "javascript:alert(1)",
+		},
+		"formpost":         FormPost{URL: "https://acme.example/cb", Client: shop, Fields: []Field{{"code", "ptac_abc"}, {"state", "a&b=\"c\" <d>"}, {"iss", "https://id.example"}}},
+		"formpost-hostile": FormPost{URL: "javascript:alert(1)", Client: evil, Fields: []Field{{hostile, hostile}}},
 	}
 }
 

@@ -16,6 +16,9 @@ type Playground struct {
 	// API is the audience of the demo API, Scopes are its scopes.
 	API    string
 	Scopes []string
+	// Mailbox is the path below the issuer of the mail that was kept; empty
+	// hides.
+	Mailbox string
 }
 
 // DemoClient is a client of the demo data; a public one has no secret.

@@ -4,9 +4,11 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -31,7 +33,7 @@ func usedKeys(t *testing.T) map[string]bool {
 		find := said
 		if strings.HasSuffix(name, ".go") {
 			find = quoted
-		} else if !strings.HasSuffix(name, ".html") {
+		} else if !strings.HasSuffix(name, ".html") && !strings.HasSuffix(name, ".txt") {
 			return nil
 		}
 		for _, m := range find.FindAllStringSubmatch(string(raw), -1) {
@@ -45,8 +47,87 @@ func usedKeys(t *testing.T) map[string]bool {
 	for _, scope := range []string{"openid", "profile", "email", "address", "phone", "offline_access", "roles"} {
 		used["scope."+scope] = true
 	}
+	letterKeys(t, used)
 	return used
 }
+
+// letterKeys adds the words of every letter that code sends: mail.<Key>.…,
+// for a Key that stands literally in a package that makes letters. Subject and
+// lead must be there; a part that English lacks must not be.
+func letterKeys(t *testing.T, used map[string]bool) {
+	parts := regexp.MustCompile(`^mail\.([a-z0-9_]+)\.(subject|lead|action|code|after)$`)
+	sent := map[string]bool{}
+	for key := range sentKeys(t) {
+		sent[key] = true
+		used["mail."+key+".subject"], used["mail."+key+".lead"] = true, true
+	}
+	for key := range catalogue.all[0].keys {
+		m := parts.FindStringSubmatch(key)
+		if m != nil && (sent[m[1]] || quotedInPackages(t)[m[1]]) {
+			used[key] = true
+			used["mail."+m[1]+".subject"], used["mail."+m[1]+".lead"] = true, true
+		}
+		if fact, ok := strings.CutPrefix(key, "mail.fact."); ok && (quotedInPackages(t)[fact] || slices.Contains(usualFacts, fact)) {
+			used[key] = true
+		}
+	}
+}
+
+var usualFacts = []string{FactEmail, FactDevice, FactAddress, FactTime}
+
+// sentKeys are the keys that stand inside of a templates.Letter.
+func sentKeys(t *testing.T) map[string]bool {
+	keys := map[string]bool{}
+	for _, source := range letterSources(t) {
+		for _, m := range regexp.MustCompile(`templates\.Letter\{\s*Key:\s*"([a-z0-9_]+)"`).FindAllStringSubmatch(source, -1) {
+			keys[m[1]] = true
+		}
+	}
+	return keys
+}
+
+// quotedInPackages are the words between quotes in the packages that make
+// letters: a key may be chosen before the letter is made.
+func quotedInPackages(t *testing.T) map[string]bool {
+	words := map[string]bool{}
+	for _, source := range letterSources(t) {
+		for _, m := range regexp.MustCompile(`"([a-z0-9_]+)"`).FindAllStringSubmatch(source, -1) {
+			words[m[1]] = true
+		}
+	}
+	return words
+}
+
+// letterSources are the files of the packages that make letters.
+func letterSources(t *testing.T) []string {
+	t.Helper()
+	sources, err := findLetterSources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sources
+}
+
+var findLetterSources = sync.OnceValues(func() ([]string, error) {
+	byPackage, makes := map[string][]string{}, map[string]bool{}
+	err := fs.WalkDir(os.DirFS("../pkg"), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "porticotest/") {
+			return err
+		}
+		raw, err := os.ReadFile(filepath.Join("..", "pkg", name))
+		folder := filepath.Dir(name)
+		byPackage[folder] = append(byPackage[folder], string(raw))
+		makes[folder] = makes[folder] || strings.Contains(string(raw), "templates.Letter{")
+		return err
+	})
+	var found []string
+	for folder, sources := range byPackage {
+		if makes[folder] {
+			found = append(found, sources...)
+		}
+	}
+	return found, err
+})
 
 func TestEveryLanguageSaysEverythingAndNothingElse(t *testing.T) {
 	used := usedKeys(t)
