@@ -54,6 +54,7 @@ func OpenDurable(ctx context.Context, url string, opts DurableOptions) (*Durable
 		Audit:         db.Audit(),
 		Refusals:      db.Refusals(),
 		Leases:        db.Leases(),
+		Mails:         db.Mails(),
 		Transactor:    db,
 		Health:        db,
 		Migrator:      db,

@@ -17,6 +17,7 @@ import (
 	"github.com/portico-id/portico/pkg/job"
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/limit"
+	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/replay"
 	"github.com/portico-id/portico/pkg/revocation"
@@ -40,6 +41,7 @@ type Durable struct {
 	Audit         audit.Store
 	Refusals      explain.Store
 	Leases        job.Leases
+	Mails         mail.Store
 
 	// Examine looks at the engine for portico doctor: clock, rights, settings.
 	// Nil: there is nothing to look at.
@@ -80,6 +82,10 @@ type Transactor interface {
 	// database asks to retry (40001, 40P01, busy) are retried a bounded number
 	// of times, so fn must have no effect outside the database.
 	InTx(ctx context.Context, fn func(ctx context.Context) error) error
+	// AfterCommit calls fn once when the transaction of ctx has committed, and
+	// never when it rolled back. Without a transaction it calls fn at once.
+	// fn must be quick and must not use ctx.
+	AfterCommit(ctx context.Context, fn func())
 }
 
 // Health answers readiness.

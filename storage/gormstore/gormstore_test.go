@@ -140,6 +140,7 @@ var emptying = func() (out []string) {
 	for _, table := range []string{
 		"clients", "apis", "users", "passwords", "grants", "opaque_tokens", "sessions", "consents", "confirmations",
 		"signing_keys", "server_secrets", "revocations", "audit_events", "refusals", "leases",
+		"mails",
 	} {
 		out = append(out, "DELETE FROM "+table)
 	}

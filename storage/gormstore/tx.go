@@ -23,6 +23,7 @@ type txn struct {
 	gorm   *gorm.DB
 	failed error // the first error of the database, or of nested work
 	over   bool
+	after  []func() // for when it has committed
 }
 
 func (d *DB) txOf(ctx context.Context) *txn {
@@ -93,7 +94,23 @@ func (d *DB) once(ctx, limited context.Context, fn func(ctx context.Context) err
 		return err
 	}
 	t.over = true
-	return t.gorm.Commit().Error
+	if err := t.gorm.Commit().Error; err != nil {
+		return err
+	}
+	for _, fn := range t.after {
+		fn()
+	}
+	return nil
+}
+
+// AfterCommit implements storage.Transactor. An attempt that is undone takes
+// its functions with it.
+func (d *DB) AfterCommit(ctx context.Context, fn func()) {
+	if t := d.txOf(ctx); t != nil {
+		t.after = append(t.after, fn)
+		return
+	}
+	fn()
 }
 
 // end rolls back what was not committed.

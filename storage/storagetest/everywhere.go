@@ -13,6 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/grant"
+	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/session"
@@ -21,7 +22,7 @@ import (
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "key", "secret", "revocation", "event", "refusal", "lease"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "key", "secret", "revocation", "event", "refusal", "lease", "mail"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -41,6 +42,7 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),
 		d.Refusals.Append(ctx, []explain.Refusal{{RequestID: "mark"}}),
 		leaseErr,
+		d.Mails.Put(ctx, mail.Mail{ID: "mark", State: mail.Waiting}),
 	)
 }
 
@@ -87,5 +89,7 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("refusal", true, err)
 	free, err := d.Leases.Acquire(ctx, "mark", "another", time.Minute, epoch)
 	note("lease", !free, err)
+	_, err = d.Mails.ByID(ctx, "mark")
+	note("mail", true, err)
 	return found
 }

@@ -39,6 +39,7 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"audit", Audit},
 		{"refusals", Refusals},
 		{"leases", Leases},
+		{"mails", Mails},
 		{"transactions", Transactions},
 		{"dumps", Dumps},
 	} {
