@@ -51,6 +51,7 @@ type demoClient struct {
 type welcome struct {
 	Issuer     string        `json:"issuer"`
 	Playground string        `json:"playground"`
+	Mailbox    string        `json:"mailbox,omitempty"` // empty: mail is sent
 	Console    string        `json:"console"`
 	People     []demoAccount `json:"people"`
 	Clients    []demoClient  `json:"clients"`
@@ -74,11 +75,18 @@ func (sh *shell) welcome(c *config.Config) {
 		Curl: fmt.Sprintf("curl -s -u %s:%s -d grant_type=client_credentials %s%s",
 			server.DemoService, server.DemoServiceSecret, c.Issuer, protocol.PathToken),
 	}
+	if c.SMTPURL == "" {
+		v.Mailbox = c.Issuer + protocol.PathMailbox
+	}
 	_ = sh.show(v, v.print)
 }
 
 func (v welcome) print(w io.Writer) {
-	fmt.Fprintf(w, "\nPortico is ready.\n\n  issuer      %s\n  playground  %s\n  console     %s (not in this version: use portico client, user, keys)\n\n", v.Issuer, v.Playground, v.Console)
+	fmt.Fprintf(w, "\nPortico is ready.\n\n  issuer      %s\n  playground  %s\n", v.Issuer, v.Playground)
+	if v.Mailbox != "" {
+		fmt.Fprintf(w, "  mailbox     %s\n", v.Mailbox)
+	}
+	fmt.Fprintf(w, "  console     %s (not in this version: use portico client, user, keys)\n\n", v.Console)
 	fmt.Fprintln(w, "  people")
 	for _, p := range v.People {
 		fmt.Fprintf(w, "    %-20s %s  %s\n", p.Email, p.Password, p.Note)

@@ -31,6 +31,8 @@ type Config struct {
 	// API is the audience of the demo API, Scopes are its scopes.
 	API    string
 	Scopes []string
+	// Mailbox is the path of the mails that were kept; empty hides.
+	Mailbox string
 }
 
 // Handler serves the page. It is safe for concurrent use.
@@ -44,7 +46,7 @@ func New(cfg Config) *Handler {
 	return &Handler{pages: cfg.Pages, page: templates.Playground{
 		Issuer: cfg.Issuer, People: cfg.People, Password: cfg.Password,
 		Web: templates.DemoClient(cfg.Web), SPA: templates.DemoClient(cfg.SPA), Service: templates.DemoClient(cfg.Service),
-		API: cfg.API, Scopes: cfg.Scopes,
+		API: cfg.API, Scopes: cfg.Scopes, Mailbox: cfg.Mailbox,
 	}}
 }
 

@@ -14,11 +14,15 @@ func (s *Server) playground(page func(web.Handler) http.Handler) []route {
 	if !s.cfg.Dev {
 		return nil
 	}
+	mailbox := ""
+	if s.hasMailbox() {
+		mailbox = protocol.PathMailbox
+	}
 	h := page(playground.New(playground.Config{
 		Pages: s.kit, Issuer: s.cfg.Issuer, People: DemoPeople, Password: DemoPassword,
 		Web: playground.Client{ID: DemoWeb, Secret: DemoWebSecret}, SPA: playground.Client{ID: DemoSPA},
 		Service: playground.Client{ID: DemoService, Secret: DemoServiceSecret},
-		API:     DemoAPI, Scopes: []string{"orders:read", "orders:write"},
+		API:     DemoAPI, Scopes: []string{"orders:read", "orders:write"}, Mailbox: mailbox,
 	}).Page)
 	return []route{{protocol.PathPlayground, h}, {protocol.PathPlayground + "/callback", h}}
 }

@@ -61,6 +61,7 @@ func (s *Server) routes(e *endpoints) http.Handler {
 			route{protocol.PathRegister + "/*", forBrowsers(protocolEndpoint(e.register.Configure))})
 	}
 	below = append(below, s.playground(page)...)
+	below = append(below, s.mailbox(page)...)
 	return s.mount(below, s.besides(document))
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
+	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/observe"
 	"github.com/portico-id/portico/pkg/oidc/discovery"
 	"github.com/portico-id/portico/pkg/password"
@@ -49,6 +50,7 @@ type Server struct {
 	Grants        *grant.Service
 	Keys          *keyring.Ring
 	Revocations   *revocation.Service
+	Mail          *mail.Service
 
 	cfg     *config.Config
 	log     *slog.Logger

@@ -52,6 +52,9 @@ func (s *Server) openServices(ctx context.Context) error {
 	s.Sessions = session.NewService(s.durable.Sessions, s.durable.Grants, s.Revocations, s.fingerprint, s.audit, session.Config{
 		Idle: s.cfg.SessionIdleTTL, Absolute: s.cfg.SessionAbsoluteTTL, TokenLife: maxTokenTTL,
 	})
+	if err := s.openMail(); err != nil {
+		return err
+	}
 	s.Clients = client.NewService(s.durable.Clients, s.fingerprint, client.Config{
 		Revoker: s.Revocations, Grants: s.durable.Grants, Audit: s.audit,
 	})

@@ -42,6 +42,7 @@ func (s *Server) sweep() job.Task {
 		job.Expiry{What: "refusals", Delete: func(ctx context.Context, n int) (int, error) {
 			return d.Refusals.DeleteBefore(ctx, clock.Now().Add(-s.cfg.RefusalsKeep), n)
 		}},
+		job.Expiry{What: "mails", Delete: s.Mail.DeleteEnded},
 		job.Expiry{What: "audit events", Delete: func(ctx context.Context, n int) (int, error) {
 			return d.Audit.DeleteBefore(ctx, clock.Now().Add(-s.cfg.AuditKeep), n)
 		}},
