@@ -6,6 +6,8 @@ package audit
 import (
 	"context"
 	"time"
+
+	"github.com/portico-id/portico/pkg/paging"
 )
 
 // Name is one event of the closed vocabulary.
@@ -90,6 +92,10 @@ type Store interface {
 	// Recent returns the newest events first, of one person only when userID
 	// is not empty, at most limit.
 	Recent(ctx context.Context, userID string, limit int) ([]Event, error)
+	// OfUser returns a page of the events of one person, of the names only
+	// when any is given, newest first. The cursor is the id of an event of the
+	// same person.
+	OfUser(ctx context.Context, userID string, page paging.Page, names ...Name) ([]Event, error)
 	// DeleteBefore removes at most limit events older than the time.
 	DeleteBefore(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/paging"
 	"github.com/portico-id/portico/pkg/trail"
 )
 
@@ -41,6 +42,10 @@ func (s *shelf) set(down error) {
 }
 
 func (s *shelf) Recent(context.Context, string, int) ([]audit.Event, error) { return nil, nil }
+
+func (s *shelf) OfUser(context.Context, string, paging.Page, ...audit.Name) ([]audit.Event, error) {
+	return nil, nil
+}
 
 func (s *shelf) DeleteBefore(context.Context, time.Time, int) (int, error) { return 0, nil }
 

@@ -83,6 +83,16 @@ func (s *Service) End(ctx context.Context, userID, reason string, purposes ...Pu
 	return s.store.EndOfUser(ctx, userID, reason, clock.Now(), purposes...)
 }
 
+// Of returns the open confirmation of a person for the purpose: what their
+// account waits for. fault.NotFound when it waits for nothing.
+func (s *Service) Of(ctx context.Context, userID string, p Purpose) (*Confirmation, error) {
+	c, err := s.store.OpenOf(ctx, userID, p, clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
 // Pending returns a page of the open confirmations of a purpose, oldest first.
 func (s *Service) Pending(ctx context.Context, p Purpose, page paging.Page) ([]Confirmation, error) {
 	return s.store.Open(ctx, p, page, clock.Now())

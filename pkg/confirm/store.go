@@ -32,6 +32,9 @@ type Store interface {
 	// EndOfUser ends the open confirmations of a person, of the purposes, or
 	// of all when none is named.
 	EndOfUser(ctx context.Context, userID, reason string, now time.Time, purposes ...Purpose) error
+	// OpenOf returns the open confirmation of a person for the purpose, or
+	// fault.NotFound.
+	OpenOf(ctx context.Context, userID string, p Purpose, now time.Time) (Confirmation, error)
 	// Open returns a page of the open confirmations of a purpose, oldest first.
 	Open(ctx context.Context, p Purpose, page paging.Page, now time.Time) ([]Confirmation, error)
 	// DeleteExpired removes at most limit confirmations that expired before

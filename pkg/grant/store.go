@@ -20,6 +20,10 @@ type Store interface {
 	// consent, in one statement, or fault.NotFound.
 	Standing(ctx context.Context, id string) (Standing, error)
 
+	// OfUser returns the grants of a person that can still be used at now: by
+	// their code or their refresh token, newest first.
+	OfUser(ctx context.Context, userID string, now time.Time) ([]Grant, error)
+
 	// Redeem spends the code in one statement. Of any number of concurrent
 	// calls exactly one succeeds; the others get fault.Conflict and change
 	// nothing, as does a code that is expired or of a revoked grant. The

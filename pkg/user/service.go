@@ -103,6 +103,34 @@ func (s *Service) Update(ctx context.Context, u User) (*User, error) {
 	return &u, nil
 }
 
+// Change lets change alter the person of the id, and returns what they are
+// then. Nobody else changes them meanwhile, and what change does in the
+// database happens exactly when the person is changed. change may run more
+// than once and must have no effect outside the database; its error comes back
+// as it is. fault.NotFound, fault.Invalid and fault.Conflict as with Update.
+func (s *Service) Change(ctx context.Context, id string, change func(ctx context.Context, u *User) error) (*User, error) {
+	var changed User
+	err := s.tx.InTx(ctx, func(ctx context.Context) error {
+		u, err := s.store.Hold(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := change(ctx, &u); err != nil {
+			return err
+		}
+		if err := Validate(&u); err != nil {
+			return err
+		}
+		u.ID, u.UpdatedAt = id, clock.Now().UTC().Truncate(time.Microsecond)
+		changed = u
+		return s.store.Update(ctx, u)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &changed, nil
+}
+
 // Disable keeps a person out. Their sessions, grants and tokens end in the
 // same transaction: when it returns nil nothing of them works any more.
 // Repeating it is harmless.

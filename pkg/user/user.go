@@ -4,6 +4,7 @@ package user
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ type User struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
+// Administers reports whether the person may administer Portico.
+func (u *User) Administers() bool { return slices.Contains(u.Roles, Administrator) }
+
 // Address is the address claim (OIDC Core §5.1.1).
 type Address struct {
 	Formatted     string `json:"formatted,omitempty"`
@@ -81,4 +85,20 @@ type Store interface {
 	List(ctx context.Context, page paging.Page) ([]User, error)
 	// HasDemo reports whether a demo person exists.
 	HasDemo(ctx context.Context) (bool, error)
+
+	// Hold is ByID for a change: nobody else changes the person until the
+	// transaction that the context carries ends.
+	Hold(ctx context.Context, id string) (User, error)
+	// AnotherHas reports whether anybody but the person except holds the role,
+	// is not disabled and has not asked for deletion. Who was found is held, as
+	// by Hold: of two last ones who leave at once, one is found by the other.
+	AnotherHas(ctx context.Context, role, except string) (bool, error)
+	// DueForDeletion returns the ids of at most limit people whose DeleteAt is
+	// not after now, those first who have waited longest.
+	DueForDeletion(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// Delete removes the person with everything that is theirs alone: ways to
+	// find them, password, consents, confirmations, sessions and grants; mail
+	// about them forgets whose it was. Audit events stay: they know an id that
+	// nobody is given again. fault.NotFound when there is no such person.
+	Delete(ctx context.Context, id string) error
 }

@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/paging"
 )
 
 // Audit implements audit.Store.
@@ -79,6 +80,32 @@ func (s *Audit) Recent(ctx context.Context, userID string, limit int) ([]audit.E
 			tx = tx.Where("user_id = ? AND user_id <> ''", userID)
 		}
 		return tx.Order("at DESC, id DESC").Limit(limit).Find(&rows).Error
+	}); err != nil {
+		return nil, err
+	}
+	out := make([]audit.Event, len(rows))
+	for i, r := range rows {
+		out[i] = r.event()
+	}
+	return out, nil
+}
+
+// OfUser implements audit.Store. For an unknown cursor the comparison is with
+// NULL, which nothing is before.
+func (s *Audit) OfUser(ctx context.Context, userID string, page paging.Page, names ...audit.Name) ([]audit.Event, error) {
+	if !findable(userID) || page.Cursor != "" && !findable(page.Cursor) {
+		return nil, nil
+	}
+	var rows []auditRow
+	if err := s.db.read(ctx, "audit.of_user", func(tx *gorm.DB) error {
+		tx = tx.Where("user_id = ? AND user_id <> ''", userID)
+		if page.Cursor != "" {
+			tx = tx.Where("(at, id) < (SELECT at, id FROM audit_events WHERE id = ? AND user_id = ?)", page.Cursor, userID)
+		}
+		if len(names) > 0 {
+			tx = tx.Where("name IN ?", names)
+		}
+		return tx.Order("at DESC, id DESC").Limit(page.Limit()).Find(&rows).Error
 	}); err != nil {
 		return nil, err
 	}

@@ -139,6 +139,19 @@ func (s *Confirmations) EndOfUser(ctx context.Context, userID, reason string, no
 	return err
 }
 
+// OpenOf implements confirm.Store.
+func (s *Confirmations) OpenOf(ctx context.Context, userID string, p confirm.Purpose, now time.Time) (confirm.Confirmation, error) {
+	if !findable(userID, string(p)) {
+		return confirm.Confirmation{}, notFound
+	}
+	var row confirmationRow
+	err := s.db.read(ctx, "confirmations.open_of", func(tx *gorm.DB) error {
+		return tx.Where("user_id = ? AND user_id <> '' AND purpose = ? AND ended_at IS NULL AND expires_at > ?", userID, p, utc(now)).
+			Order("created_at DESC, id DESC").Take(&row).Error
+	})
+	return row.confirmation(), err
+}
+
 // Open implements confirm.Store.
 func (s *Confirmations) Open(ctx context.Context, p confirm.Purpose, page paging.Page, now time.Time) ([]confirm.Confirmation, error) {
 	if !findable(string(p)) || page.Cursor != "" && !findable(page.Cursor) {

@@ -103,6 +103,31 @@ func (s *Grants) one(ctx context.Context, op, query, key string) (grant.Grant, e
 	return row.grant(), nil
 }
 
+// OfUser implements grant.Store.
+func (s *Grants) OfUser(ctx context.Context, userID string, now time.Time) ([]grant.Grant, error) {
+	if !findable(userID) {
+		return nil, nil
+	}
+	found := map[string]bool{} // an answer that is begun again gives a row twice
+	var out []grant.Grant
+	err := s.db.each(ctx, "grants.of_user", "SELECT "+grantColumns+` FROM grants g
+		WHERE g.user_id = ? AND g.user_id <> '' AND g.revoked_at IS NULL
+			AND (g.code_used_at IS NULL AND g.code_expires_at > ?
+				OR g.refresh_hash IS NOT NULL AND g.refresh_idle_expires_at > ? AND g.refresh_expires_at > ?)
+		ORDER BY g.created_at DESC, g.id DESC`, func(r rower) error {
+		var row grantRow
+		if err := r.Scan(row.targets()...); err != nil {
+			return err
+		}
+		if !found[row.ID] {
+			found[row.ID] = true
+			out = append(out, row.grant())
+		}
+		return nil
+	}, userID, utc(now), utc(now), utc(now))
+	return out, err
+}
+
 const standingQuery = "SELECT " + grantColumns + `, u.disabled, s.expires_at, s.ended_at, c.scopes
 	FROM grants g
 	LEFT JOIN users u ON u.id = g.user_id

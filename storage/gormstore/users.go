@@ -177,6 +177,19 @@ func (s *Users) List(ctx context.Context, page paging.Page) ([]user.User, error)
 	return out, nil
 }
 
+// Hold implements user.Store. SQLite knows no row locks and needs none: its
+// transactions write one after the other.
+func (s *Users) Hold(ctx context.Context, id string) (user.User, error) {
+	if !findable(id) {
+		return user.User{}, notFound
+	}
+	var row userRow
+	err := s.db.write(ctx, "users.hold", func(tx *gorm.DB) error {
+		return tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("id = ?", id).Take(&row).Error
+	})
+	return row.user(), err
+}
+
 // HasDemo implements user.Store.
 func (s *Users) HasDemo(ctx context.Context) (bool, error) {
 	var has bool

@@ -49,6 +49,7 @@ func Confirmations(t *testing.T, open OpenDurable) {
 	t.Run("use", func(t *testing.T) { useConfirmations(t, open) })
 	t.Run("end", func(t *testing.T) { endConfirmations(t, open) })
 	t.Run("the open ones are listed, oldest first", func(t *testing.T) { listConfirmations(t, open) })
+	t.Run("the open one of a person", func(t *testing.T) { openConfirmation(t, open) })
 	t.Run("removal", func(t *testing.T) { removeConfirmations(t, open) })
 	t.Run("refusals", func(t *testing.T) { refuseConfirmations(t, open) })
 }

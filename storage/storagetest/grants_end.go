@@ -50,6 +50,7 @@ func GrantsEnd(t *testing.T, open OpenDurable) {
 
 	t.Run("nothing is redeemed or rotated after a revocation", func(t *testing.T) { revokeRace(t, open) })
 	t.Run("by session, person and client", func(t *testing.T) { revokeMany(t, open) })
+	t.Run("what a person has", func(t *testing.T) { grantsOfUser(t, open) })
 	t.Run("removal", func(t *testing.T) { removeGrants(t, open) })
 }
 

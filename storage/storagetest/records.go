@@ -47,6 +47,8 @@ func Audit(t *testing.T, open OpenDurable) {
 		}
 	})
 
+	t.Run("pages of one person", func(t *testing.T) { auditPages(t, open) })
+
 	t.Run("a batch may be repeated, and be long", func(t *testing.T) {
 		s := open(t).Audit
 		var batch []audit.Event

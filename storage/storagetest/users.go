@@ -29,6 +29,7 @@ func Users(t *testing.T, open OpenDurable) {
 
 	t.Run("refusals", func(t *testing.T) { userRefusals(t, open) })
 	t.Run("updates", func(t *testing.T) { userUpdates(t, open) })
+	t.Run("end", func(t *testing.T) { usersEnd(t, open) })
 
 	t.Run("people without a name or address do not collide", func(t *testing.T) {
 		s := open(t).Users

@@ -45,6 +45,7 @@ CREATE TABLE mails (
 );
 CREATE INDEX mails_next_at ON mails (next_at) WHERE state = 'waiting';
 CREATE INDEX mails_created_at ON mails (created_at, id);
+CREATE INDEX mails_user ON mails (user_id) WHERE user_id <> '';
 CREATE INDEX mails_ended_at ON mails (ended_at) WHERE ended_at IS NOT NULL;
 
 -- +goose Down
