@@ -3,6 +3,7 @@ package templates
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,7 +35,7 @@ func samples() map[string]Page {
 	at := time.Date(2026, 11, 28, 14, 5, 6, 0, time.UTC)
 	alice := Account{Ref: "ref-alice", Name: "Alice Keller", Login: "alice@example.com"}
 	mallory := Account{Ref: `"><script>`, Name: hostile, Login: hostile, SignedOut: true}
-	return map[string]Page{
+	all := map[string]Page{
 		"login": Login{Form: form, Client: shop, OfferRemember: true, OfferCancel: true, Register: "/register?flow=ptf_flow", Recover: "/recover"},
 		"login-hostile": Login{
 			Form: Form{Action: "//evil.example/", Flow: `"><script>`, Token: `'><script>`}, Client: evil, Username: hostile,
@@ -88,6 +89,8 @@ func samples() map[string]Page {
 		"formpost":         FormPost{URL: "https://acme.example/cb", Client: shop, Fields: []Field{{"code", "ptac_abc"}, {"state", "a&b=\"c\" <d>"}, {"iss", "https://id.example"}}},
 		"formpost-hostile": FormPost{URL: "javascript:alert(1)", Client: evil, Fields: []Field{{hostile, hostile}}},
 	}
+	maps.Copy(all, accountSamples(shop, evil, alice, mallory))
+	return all
 }
 
 func draw(t *testing.T, frame Frame, page Page) string {

@@ -16,7 +16,7 @@ import (
 	"github.com/portico-id/portico/static"
 )
 
-//go:embed layout.html parts.html login/*.html playground/*.html
+//go:embed layout.html parts.html desk.html login/*.html account/*.html playground/*.html
 var files embed.FS
 
 // pages maps language and name of each page to its parsed template. It is
@@ -34,6 +34,7 @@ func mustParse(files fs.FS, catalogue *dictionary) map[pageKey]*template.Templat
 	for _, w := range catalogue.all {
 		layout := template.New("layout").Funcs(funcs)
 		must(layout, files, "parts.html", w)
+		must(layout, files, "desk.html", w)
 		must(layout, files, "layout.html", w)
 		names, err := fs.Glob(files, "*/*.html")
 		if err != nil {

@@ -164,6 +164,15 @@ const (
 	PathTerms               = "/login/terms"
 	PathKeep                = "/login/keep" // an account on its way to deletion
 	PathAccount             = "/account"
+	PathAccountProfile      = "/account/profile"
+	PathAccountEmail        = "/account/email"
+	PathAccountEmailConfirm = "/account/email/confirm" // the link of the mail
+	PathAccountPassword     = "/account/password"
+	PathAccountSessions     = "/account/sessions"
+	PathAccountApplications = "/account/applications"
+	PathAccountHistory      = "/account/history"
+	PathAccountData         = "/account/data"
+	PathAccountDelete       = "/account/delete"
 	PathLogoutConfirm       = "/logout"
 	PathSignedOut           = "/signed-out"
 	PathError               = "/error"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/portico-id/portico/pkg/account"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/config"
@@ -47,6 +48,7 @@ type endpoints struct {
 	login      *login.Handler
 	consent    *consent.Handler
 	signup     *signup.Handler
+	account    *account.Handler
 }
 
 // openHandlers joins services to pages and endpoints: siblings meet here, by
@@ -127,6 +129,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 		Kit: s.kit, Dispatcher: dispatcher, Sessions: s.Sessions, Users: s.Users, Passwords: s.Passwords,
 		Gate: s.gate(), Rules: s.limitRules(), Fingerprint: s.fingerprint, Audit: s.audit,
 	})
+	e.account = s.openAccount(opener, dispatcher)
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
 	e.signup = signup.New(signup.Deps{
 		Kit: s.kit, Opener: opener, Next: dispatcher, Users: s.Users, Passwords: s.Passwords, Limits: s.short.Limits,

@@ -60,6 +60,7 @@ func (s *Server) routes(e *endpoints) http.Handler {
 			route{protocol.PathRegister, web.CORSClients(s.originMayRegister, protocolEndpoint(e.register.Register))},
 			route{protocol.PathRegister + "/*", forBrowsers(protocolEndpoint(e.register.Configure))})
 	}
+	below = append(below, rooms(page, e.account)...)
 	below = append(below, s.playground(page)...)
 	below = append(below, s.mailbox(page)...)
 	return s.mount(below, s.besides(document))
@@ -142,7 +143,7 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	if !slices.Contains([]string{http.MethodGet, http.MethodHead}, r.Method) {
 		return web.MethodNotAllowed(w, "GET, HEAD")
 	}
-	to := protocol.PathSignedOut
+	to := protocol.PathAccount
 	if s.cfg.Dev {
 		to = protocol.PathPlayground
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-id/portico/pkg/account"
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/job"
@@ -39,6 +40,7 @@ func (s *Server) sweep() job.Task {
 		}},
 		job.Expiry{What: "confirmations", Delete: s.Confirmations.DeleteExpired},
 		job.Expiry{What: "revocations", Delete: s.Revocations.DeleteExpired},
+		job.Expiry{What: "accounts", Delete: account.Remover(s.Users, s.Mail)},
 		job.Expiry{What: "refusals", Delete: func(ctx context.Context, n int) (int, error) {
 			return d.Refusals.DeleteBefore(ctx, clock.Now().Add(-s.cfg.RefusalsKeep), n)
 		}},

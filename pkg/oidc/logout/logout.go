@@ -174,5 +174,5 @@ func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
 		return web.MethodNotAllowed(w, "GET, HEAD")
 	}
 	web.Prefer(r, strings.Fields(r.URL.Query().Get(protocol.UILocales))...)
-	return h.Kit.Render(w, r, http.StatusOK, templates.SignedOut{})
+	return h.Kit.Render(w, r, http.StatusOK, templates.SignedOut{Login: protocol.PathAccount})
 }

@@ -19,6 +19,9 @@ type Pages struct {
 	*Stage
 	Handler http.Handler
 	App     *client.Client
+	// Next leads from step to step; Mux takes more pages.
+	Next *login.Dispatcher
+	Mux  *http.ServeMux
 }
 
 // NewPages returns a stage with its pages. change may make the application
@@ -36,8 +39,8 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		Kit: s.Kit, Opener: s.Opener, Next: next, Users: s.Users,
 		Passwords: s.Passwords, Limits: s.Limits, Audit: s.Audit, Mode: signup.Open,
 	})
-	p := &Pages{Stage: s, App: s.Client(t, change...)}
 	mux := http.NewServeMux()
+	p := &Pages{Stage: s, App: s.Client(t, change...), Next: next, Mux: mux}
 	mux.Handle("/login", s.Kit.Pages(pages.Login))
 	mux.Handle("/login/account", s.Kit.Pages(pages.Account))
 	mux.Handle("/consent", s.Kit.Pages(asks.Consent))

@@ -1,0 +1,73 @@
+package account
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/paging"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/templates"
+)
+
+// told are the events that people are told about: what happened to their
+// account, and not what applications do all day in their name.
+var told = []audit.Name{
+	audit.LoginSucceeded, audit.LoginFailed, audit.SessionEnded, audit.ConsentGranted, audit.ConsentDenied,
+	audit.CodeReused, audit.RefreshReused, audit.GrantRevoked,
+	audit.UserCreated, audit.UserUpdated, audit.UserDisabled, audit.UserEnabled, audit.UserImported,
+	audit.UserDeletionAsked, audit.UserKept, audit.UserExported,
+	audit.EmailVerified, audit.EmailChangeAsked, audit.EmailChanged, audit.TermsAccepted,
+	audit.PasswordChanged, audit.PasswordFailed, audit.PasswordResetAsked, audit.PasswordReset, audit.AccountRefused,
+}
+
+// Past serves what happened to the account, newest first.
+func (h *Handler) Past(w http.ResponseWriter, r *http.Request) error {
+	return h.serve(w, r, room{path: protocol.PathAccountHistory, show: h.drawHistory})
+}
+
+func (h *Handler) drawHistory(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	ctx := r.Context()
+	at := paging.Page{Size: paging.DefaultSize + 1} // one more tells whether there is another page
+	if before := r.URL.Query()["before"]; len(before) == 1 {
+		at.Cursor = before[0]
+	}
+	events, err := h.History.OfUser(ctx, v.user.ID, at, told...)
+	if err != nil {
+		return err
+	}
+	page := templates.History{Desk: desk(r, protocol.PathAccountHistory)}
+	if at.Cursor != "" {
+		page.Newer = protocol.PathAccountHistory
+	}
+	if len(events) > paging.DefaultSize {
+		events = events[:paging.DefaultSize]
+		page.Older = protocol.PathAccountHistory + "?before=" + events[len(events)-1].ID
+	}
+	zone, names := zoneOf(v.user), map[string]string{}
+	for _, e := range events {
+		happened := templates.Happened{Name: string(e.Name), At: e.At.In(zone), Device: deviceOf(e.UserAgent), Address: e.Remote}
+		if e.ClientID != "" {
+			if _, ok := names[e.ClientID]; !ok {
+				c, err := h.clientOf(ctx, e.ClientID)
+				if err != nil {
+					return err
+				}
+				names[e.ClientID] = c.Name
+			}
+			happened.Client = names[e.ClientID]
+		}
+		page.List = append(page.List, happened)
+	}
+	return h.Kit.Render(w, r, http.StatusOK, page)
+}
+
+// zoneOf returns the time zone of the person, or UTC: also when the machine
+// lacks the tables.
+func zoneOf(u *user.User) *time.Location {
+	if zone, err := time.LoadLocation(u.Zoneinfo); err == nil && u.Zoneinfo != "Local" {
+		return zone
+	}
+	return time.UTC
+}
