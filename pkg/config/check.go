@@ -71,7 +71,7 @@ func (c *Config) checkValues(at func(key string) string) []error {
 		"limit_account_address": c.LimitAccountAddress, "limit_mail_address": c.LimitMailAddress,
 		"limit_mail_recipient": c.LimitMailRecipient, "limit_code": c.LimitCode,
 		"limit_flow_address": c.LimitFlowAddress, "limit_register_address": c.LimitRegisterAddress,
-		"limit_client_failures": c.LimitClientFailures,
+		"limit_client_failures": c.LimitClientFailures, "limit_login_spread": c.LimitLoginSpread,
 	} {
 		if _, _, err := r.Parse(); err != nil {
 			add(key, "is %q; %v", r, err)

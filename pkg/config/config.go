@@ -97,6 +97,7 @@ type Config struct {
 	LimitFactor            int                `koanf:"limit_factor" default:"1" doc:"Multiplies the limits per address, those whose name ends with address. Limits per account stay."`
 	LimitLoginAccount      Rate               `koanf:"limit_login_account" default:"5/15m" doc:"Failed logins of one account within the time, whoever tries; a longer pause follows when they go on."`
 	LimitLoginAddress      Rate               `koanf:"limit_login_address" default:"20/15m" doc:"Failed logins of one address."`
+	LimitLoginSpread       Rate               `koanf:"limit_login_spread" default:"10/15m" doc:"Accounts that one address (times limit_factor) or one password may fail on before an attack is suspected; four times as many for a network. A suspected source has to make do with limit_login_address for four times as long, and a password that fails on twice as many is not tried any more. Neither stops devices that the person has used before."`
 	LimitSignupAddress     Rate               `koanf:"limit_signup_address" default:"100/15m" doc:"Sign-up forms of one address."`
 	LimitRecoveryAddress   Rate               `koanf:"limit_recovery_address" default:"100/15m" doc:"Recovery forms of one address."`
 	LimitAccountAddress    Rate               `koanf:"limit_account_address" default:"100/15m" doc:"Changes to accounts from one address."`

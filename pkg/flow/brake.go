@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/portico-id/portico/pkg/limit"
+	"github.com/portico-id/portico/pkg/trail"
 )
 
 // brake counts one more request that is about to be kept, for the address it
@@ -15,4 +16,16 @@ func (s *Service) brake(ctx context.Context) error {
 		return nil
 	}
 	return s.cfg.Gate.Take(ctx, s.cfg.PerAddress, limit.Remote(ctx), "security §0.4 the requests of one address that are kept are bounded")
+}
+
+// release takes the count of a request back that fills nothing up: one that is
+// not kept any more, or whose person signed in. If it fails, the count is only
+// stricter.
+func (s *Service) release(ctx context.Context) {
+	if s.cfg.Gate.Store == nil {
+		return
+	}
+	if err := s.cfg.Gate.Give(context.WithoutCancel(ctx), s.cfg.PerAddress, limit.Remote(ctx)); err != nil {
+		trail.Set(ctx, "limit_give", "failed")
+	}
 }

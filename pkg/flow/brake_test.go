@@ -31,8 +31,12 @@ func (c *counter) Take(_ context.Context, rule limit.Rule, key string, _ time.Ti
 	return limit.Result{Allowed: true}, nil
 }
 
-func (c *counter) Give(context.Context, limit.Rule, string, time.Time) error { return nil }
-func (c *counter) Reset(context.Context, limit.Rule, string) error           { return nil }
+func (c *counter) Give(_ context.Context, rule limit.Rule, key string, _ time.Time) error {
+	c.keys[rule.Name+" "+key]--
+	return c.fail
+}
+
+func (c *counter) Reset(context.Context, limit.Rule, string) error { return nil }
 
 func from(t *testing.T, addr string) context.Context {
 	t.Helper()
@@ -76,6 +80,50 @@ func TestKeptRequestsOfOneAddressAreBounded(t *testing.T) {
 		if err := s.Save(from(t, "203.0.113.10"), s.Begin("browser", request())); err != nil {
 			t.Errorf("another address was stopped: %v", err)
 		}
+	}
+}
+
+// A whole office signs in of a morning; a stranger who presses cancel does not
+// sign in.
+func TestOnlyWhatFillsTheStoreIsCounted(t *testing.T) {
+	c := &counter{keys: map[string]int{}}
+	s := flow.NewService(newMemory(), secret.NewFingerprinter(make([]byte, 32)), flow.Config{Gate: limit.Gate{Store: c}})
+	here := from(t, "203.0.113.9")
+	for name, tt := range map[string]struct {
+		change func(*flow.Flow)
+		want   int
+	}{
+		"a person signed in":                  {func(f *flow.Flow) { f.UserID, f.FreshLogin = "u1", true }, 0},
+		"a stranger cancelled":                {func(*flow.Flow) {}, 1},
+		"somebody who was signed in went on":  {func(f *flow.Flow) { f.UserID = "u1" }, 1},
+		"signed in and then chose to be away": {func(f *flow.Flow) { f.FreshLogin = true }, 1},
+	} {
+		clear(c.keys)
+		f := s.Begin("browser", request())
+		if err := s.Save(here, f); err != nil {
+			t.Fatal(err)
+		}
+		tt.change(f)
+		if err := s.Done(here, f); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Done(here, f); err == nil {
+			t.Error("done twice")
+		}
+		if got := c.keys["flow-address 203.0.113.9"]; got != tt.want {
+			t.Errorf("%s: %d stand, want %d", name, got, tt.want)
+		}
+	}
+	clear(c.keys)
+	id, err := s.Park(here, url.Values{"a": {"b"}})
+	if err != nil || c.keys["flow-address 203.0.113.9"] != 1 {
+		t.Fatalf("parked: %v, %v", c.keys, err)
+	}
+	for range 2 {
+		_, _ = s.Unpark(here, id)
+	}
+	if got := c.keys["flow-address 203.0.113.9"]; got != 0 {
+		t.Errorf("after it was fetched: %d stand, want none", got)
 	}
 }
 

@@ -48,6 +48,7 @@ func (s *Service) Unpark(ctx context.Context, id string) (url.Values, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("flow: unpark: %w", err)
 	}
+	s.release(ctx)
 	plain, err := open(id, rec.Value)
 	if err != nil {
 		return nil, fmt.Errorf("flow: unpark: %w", err)

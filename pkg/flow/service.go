@@ -132,7 +132,8 @@ func (s *Service) Load(ctx context.Context, id, browserToken string) (*Flow, err
 // Done ends the flow. Of any number of concurrent calls for a saved flow
 // exactly one succeeds, the others get fault.Conflict with code
 // flow_over. A flow that was never
-// saved exists in this request only: nothing is stored.
+// saved exists in this request only: nothing is stored. One in which a person
+// signed in does not count for their address: a whole office may come.
 func (s *Service) Done(ctx context.Context, f *Flow) error {
 	if !f.DoneAt.IsZero() {
 		return lost()
@@ -147,6 +148,9 @@ func (s *Service) Done(ctx context.Context, f *Flow) error {
 	}
 	if fault.Is(err, fault.Conflict) {
 		return lost().Because(err)
+	}
+	if err == nil && f.FreshLogin && f.UserID != "" {
+		s.release(ctx)
 	}
 	return err
 }

@@ -7,11 +7,25 @@ import "net/netip"
 // (a unix socket) is a key of its own.
 func AddressKey(addr netip.Addr) string {
 	addr = addr.Unmap().WithZone("")
-	switch {
-	case !addr.IsValid():
-		return "none"
-	case addr.Is6():
-		return netip.PrefixFrom(addr, 64).Masked().String()
+	if addr.Is4() {
+		return addr.String()
 	}
-	return addr.String()
+	return around(addr, 64)
+}
+
+// NetworkKey returns the key of the network that an address belongs to: the
+// /24 of an IPv4 address, the /48 of an IPv6 one, which is what one site has.
+func NetworkKey(addr netip.Addr) string {
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return around(addr, 24)
+	}
+	return around(addr, 48)
+}
+
+func around(addr netip.Addr, bits int) string {
+	if !addr.IsValid() {
+		return "none"
+	}
+	return netip.PrefixFrom(addr, bits).Masked().String()
 }

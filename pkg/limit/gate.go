@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strconv"
@@ -54,7 +55,7 @@ func (g Gate) Judge(ctx context.Context, rule Rule, key string, got Result, clau
 	err := fault.New(fault.Limited, "rate_limited", "There were too many attempts. Wait a little and try again.").
 		Under(clause).Compare(rule.Name, "at most "+strconv.Itoa(rule.Max)+" in "+rule.Window.String(), "more").
 		After(max(got.RetryAfter, time.Second))
-	setting := "limit_" + strings.ReplaceAll(rule.Name, "-", "_")
+	setting := "limit_" + strings.ReplaceAll(cmp.Or(rule.Setting, rule.Name), "-", "_")
 	if rule.Source {
 		return err.WithHint("when many people share one address, raise limit_factor or %s, or name the proxy in trusted_proxies", setting)
 	}
@@ -63,6 +64,9 @@ func (g Gate) Judge(ctx context.Context, rule Rule, key string, got Result, clau
 
 // Remote returns the key of where the request of ctx comes from.
 func Remote(ctx context.Context) string { return AddressKey(remote(ctx)) }
+
+// RemoteNetwork returns the key of the network around it.
+func RemoteNetwork(ctx context.Context) string { return NetworkKey(remote(ctx)) }
 
 func remote(ctx context.Context) netip.Addr {
 	if t := trail.From(ctx); t != nil {

@@ -22,6 +22,9 @@ type Rule struct {
 	// a rule is told to the caller; that of an account would tell strangers
 	// how the account fares.
 	Source bool
+	// Setting is the rule that this one hangs on, when it has no setting of
+	// its own.
+	Setting string
 }
 
 // Bound is one step of a rule.

@@ -7,6 +7,7 @@ import "time"
 type Rules struct {
 	LoginAccount    Rule // failed logins of one account
 	LoginAddress    Rule // failed logins of one address
+	LoginSpread     Rule // accounts that one source or one password fails on; for sources not scaled yet
 	SignupAddress   Rule // sign-up forms of one address
 	RecoveryAddress Rule // recovery forms of one address
 	AccountAddress  Rule // changes to accounts from one address
@@ -16,6 +17,9 @@ type Rules struct {
 	FlowAddress     Rule // interactive requests of one address that are kept
 	RegisterAddress Rule // clients that one address registers
 	ClientFailures  Rule // failed authentications of one client from one address
+
+	// Factor is what those per address are scaled by; zero is one.
+	Factor int
 }
 
 // Standard are the rules when nothing is configured.
@@ -30,6 +34,7 @@ func Standard() Rules {
 	return Rules{
 		LoginAccount:    account("login-account", 5, quarter).Growing(),
 		LoginAddress:    address("login-address", 20, quarter),
+		LoginSpread:     account("login-spread", 10, quarter),
 		SignupAddress:   address("signup-address", 100, quarter),
 		RecoveryAddress: address("recovery-address", 100, quarter),
 		AccountAddress:  address("account-address", 100, quarter),

@@ -24,19 +24,30 @@ const (
 // Each try is counted before the password is looked at, so that guesses in
 // parallel get no more than guesses one by one, and given back when it was
 // right. The counters are the same for people who exist and who do not.
+//
+// What strangers do from the same address, or with the same password, stops
+// nobody on a device that they have used before: it has a counter of its own.
 func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, username, plain string) (*user.User, error) {
 	tries := h.brake.begin()
 	defer tries.end()
-	if err := tries.address(ctx); err != nil {
-		return nil, h.throttled(ctx, v, err)
+	braked := tries.address(ctx)
+	if braked != nil && (!fault.Is(braked, fault.Limited) || !d.claims()) {
+		return nil, h.throttled(ctx, v, braked)
 	}
 	u, err := h.Users.ByIdentifier(ctx, username)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		tries.giveBack(ctx)
 		return nil, err
 	}
-	if err := tries.account(ctx, u, username, d); err != nil {
-		return nil, h.throttled(ctx, v, err)
+	account, known := h.brake.account(u, username), u != nil && d.knows(u.ID)
+	if !known && braked == nil {
+		braked = tries.suspected(ctx, plain)
+	}
+	if !known && braked != nil {
+		return nil, h.stopped(ctx, v, tries, braked)
+	}
+	if err := tries.account(ctx, account, known, d); err != nil {
+		return nil, h.stopped(ctx, v, tries, err)
 	}
 	reason, err := h.verify(ctx, u, plain)
 	if err != nil {
@@ -44,10 +55,22 @@ func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, usernam
 		return nil, err
 	}
 	if reason != "" {
+		if !known {
+			tries.learn(ctx, plain, account)
+		}
 		return nil, h.failed(ctx, v, u, reason)
 	}
 	tries.giveBack(ctx)
 	return u, nil
+}
+
+// stopped ends an attempt before the password was looked at. A refusal stays
+// counted; what could not be asked was no attempt.
+func (h *Handler) stopped(ctx context.Context, v *visit.Visit, tries *tries, err error) error {
+	if !fault.Is(err, fault.Limited) {
+		tries.giveBack(ctx)
+	}
+	return h.throttled(ctx, v, err)
 }
 
 // verify returns why the person may not enter, or "". It spends the same for

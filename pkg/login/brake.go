@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/portico-id/portico/pkg/clock"
@@ -19,14 +20,15 @@ const identifier secret.Kind = "login"
 
 // brake slows guessing, per account and per address.
 type brake struct {
-	gate    limit.Gate
-	rules   limit.Rules
-	fp      *secret.Fingerprinter
-	waiting *waiting
+	gate      limit.Gate
+	rules     limit.Rules
+	fp        *secret.Fingerprinter
+	waiting   *waiting
+	suspicion suspicion
 }
 
 func newBrake(d Deps) brake {
-	return brake{gate: d.Gate, rules: d.Rules, fp: d.Fingerprint, waiting: &waiting{}}
+	return brake{gate: d.Gate, rules: d.Rules, fp: d.Fingerprint, waiting: &waiting{}, suspicion: newSuspicion(d)}
 }
 
 // tries are the counts of one attempt.
@@ -48,19 +50,23 @@ func (t *tries) address(ctx context.Context) error {
 	return t.take(ctx, t.brake.rules.LoginAddress, limit.Remote(ctx), "OWASP ASVS 6.3.1 failures per address")
 }
 
-// account counts the attempt for whom it aims at. A person has one counter
-// for all identifiers and spellings; a name that nobody has is counted alike.
-// A device that the person has used before counts for itself, so that
-// strangers cannot keep them out of it (NIST SP 800-63B §3.2.2).
-func (t *tries) account(ctx context.Context, u *user.User, typed string, d device) error {
-	key := "name:" + t.brake.fp.Of(identifier, user.Normalise(typed))
+// account names whom an attempt aims at. A person has one counter for all
+// identifiers and spellings; a name that nobody has is counted alike.
+func (b *brake) account(u *user.User, typed string) string {
 	if u != nil {
-		key = "user:" + u.ID
-		if d.knows(u.ID) {
-			key += " device:" + t.brake.fp.Of(identifier, d.browser)
-		}
+		return "user:" + u.ID
 	}
-	return t.take(ctx, t.brake.rules.LoginAccount, key, "OWASP ASVS 6.3.1 failures per account")
+	return "name:" + b.fp.Of(identifier, user.Normalise(typed))
+}
+
+// account counts the attempt for whom it aims at. A device that the person has
+// used before counts for itself, so that strangers cannot keep them out of it
+// (NIST SP 800-63B §3.2.2).
+func (t *tries) account(ctx context.Context, account string, known bool, d device) error {
+	if known {
+		account += " device:" + t.brake.fp.Of(identifier, d.browser)
+	}
+	return t.take(ctx, t.brake.rules.LoginAccount, account, "OWASP ASVS 6.3.1 failures per account")
 }
 
 func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) error {
@@ -91,11 +97,15 @@ func (t *tries) end() {
 // person has gone meanwhile. If it fails, the count is only stricter.
 func (t *tries) giveBack(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
-	for _, one := range t.taken {
-		if err := t.brake.gate.Give(ctx, one.rule, one.key); err != nil {
-			trail.Set(ctx, "limit_give", "failed")
-		}
+	var wg sync.WaitGroup
+	for _, one := range t.taken { // at once: a login should not wait for each
+		wg.Go(func() {
+			if err := t.brake.gate.Give(ctx, one.rule, one.key); err != nil {
+				trail.Set(ctx, "limit_give", "failed")
+			}
+		})
 	}
+	wg.Wait()
 	t.taken = nil
 }
 

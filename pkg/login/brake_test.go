@@ -314,3 +314,47 @@ func TestGoodLoginsThatMeetAreNotRefused(t *testing.T) {
 		t.Errorf("%d of 12 good logins were throttled", n)
 	}
 }
+
+// Whoever signs in rightly uses nothing up: five hundred people of an office
+// come in of a morning, from one address whose limit is twenty failures.
+func TestAnOfficeBehindOneAddressIsNeverThrottled(t *testing.T) {
+	r := stage.NewPages(t)
+	const people, lanes = 50, 25
+	for i := range people {
+		r.Person(t, "p"+strconv.Itoa(i)+"@example.test")
+	}
+	var wg sync.WaitGroup
+	var in, refused atomic.Int32
+	next := make(chan int, 500)
+	for i := range cap(next) {
+		next <- i
+	}
+	close(next)
+	for range lanes {
+		wg.Go(func() {
+			for i := range next {
+				b := r.Browser()
+				at := b.Get("/start").Location
+				switch a := b.Submit(at, "username", "p"+strconv.Itoa(i%people)+"@example.test", "password", stage.Password); a.Status {
+				case http.StatusSeeOther:
+					in.Add(1)
+				case http.StatusTooManyRequests:
+					refused.Add(1)
+				default:
+					t.Errorf("login %d: status %d", i, a.Status)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if in.Load() != 500 || refused.Load() != 0 {
+		t.Errorf("%d of 500 good logins came in and %d were throttled", in.Load(), refused.Load())
+	}
+	for rule, counts := range map[string]map[string]int{"account": r.Limits.Count("login-account"), "address": r.Limits.Count("login-address")} {
+		for key, n := range counts {
+			if n != 0 {
+				t.Errorf("%d attempts stand for the %s %s", n, rule, key)
+			}
+		}
+	}
+}

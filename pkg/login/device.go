@@ -40,6 +40,10 @@ func (d device) tag(userID string) []byte {
 	return d.fp.Tag(secret.KnownDevice, d.browser+"\x00"+userID)
 }
 
+// claims reports whether the browser says that it knows somebody. Only knows
+// tells whether that is so.
+func (d device) claims() bool { return d.browser != "" && len(d.tags) > 0 }
+
 // knows reports whether the person signed in with the browser before.
 func (d device) knows(userID string) bool {
 	want, found := d.tag(userID), false

@@ -44,8 +44,12 @@ type Deps struct {
 	Passwords   Passwords
 	Gate        limit.Gate
 	Rules       limit.Rules
+	Spreads     limit.Spreads
 	Fingerprint *secret.Fingerprinter
 	Audit       audit.Recorder
+	// Suspected hears of attacks that are suspected, by audit event. Nil:
+	// nobody does.
+	Suspected func(event string)
 }
 
 // Handler serves /login and /login/account. It is safe for concurrent use.

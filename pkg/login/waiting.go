@@ -5,12 +5,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/limit"
 )
 
 // patience is how long an attempt waits for others of the same key, whose
-// count may be given back.
-const patience = 3 * time.Second
+// count may be given back. Then it is told that we are busy, and not that
+// there were too many failures: that is not known.
+const patience = 5 * time.Second
 
 // waiting knows which attempts of this instance are being looked at. Each is
 // counted beforehand, as if it would fail; so when many good logins of one
@@ -32,8 +34,8 @@ type inFlight struct {
 }
 
 // take counts an attempt by ask. It is not allowed when the counter is full
-// and nobody of the key is being looked at, or patience ends. An attempt that
-// is allowed must be ended.
+// and nobody of the key is being looked at; fault.Unavailable when patience
+// ends before that is known. An attempt that is allowed must be ended.
 func (w *waiting) take(ctx context.Context, key string, ask func() (limit.Result, error)) (limit.Result, error) {
 	f := w.open(key)
 	defer w.leave(key, f)
@@ -45,7 +47,7 @@ func (w *waiting) take(ctx context.Context, key string, ask func() (limit.Result
 	case <-ctx.Done():
 		return limit.Result{}, ctx.Err()
 	case <-timer.C:
-		return limit.Result{RetryAfter: patience}, nil
+		return limit.Result{}, errCrowded
 	}
 	for {
 		got, err := ask()
@@ -58,10 +60,14 @@ func (w *waiting) take(ctx context.Context, key string, ask func() (limit.Result
 		case <-ctx.Done():
 			return limit.Result{}, ctx.Err()
 		case <-timer.C:
-			return got, nil
+			return limit.Result{}, errCrowded
 		}
 	}
 }
+
+var errCrowded = fault.New(fault.Unavailable, "temporarily_unavailable", "Too many people sign in at once. Try again in a moment.").
+	Under("attempts of one account or address that are looked at wait for each other").
+	WithHint("when many people share one address, raise limit_factor").After(busyFor)
 
 // end says that an attempt is over. What it gives back it has given by now.
 func (w *waiting) end(key string) {

@@ -18,6 +18,8 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	tokens   *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+	limited  *prometheus.CounterVec
+	suspect  *prometheus.CounterVec
 	dropped  *prometheus.CounterVec
 	sql      *prometheus.CounterVec
 }
@@ -39,6 +41,12 @@ func NewMetrics(version string) *Metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_refusals_total", Help: "Refused requests by error code.",
 		}, []string{"error"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_limited_total", Help: "Attempts that were one too many, by the rule that refused.",
+		}, []string{"rule"}),
+		suspect: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_attacks_suspected_total", Help: "Suspected attacks on many accounts, by audit event.",
+		}, []string{"event"}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_records_dropped_total", Help: "Audit events and refusals that could not be kept because their buffer was full.",
 		}, []string{"stream"}),
@@ -50,7 +58,7 @@ func NewMetrics(version string) *Metrics {
 		Name: "portico_build_info", Help: "Always 1; the label is the version.",
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.dropped, m.sql, build,
+	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.limited, m.suspect, m.dropped, m.sql, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -82,6 +90,12 @@ func (m *Metrics) TokenIssued(grantType string) { m.tokens.WithLabelValues(grant
 
 // Refused counts one refusal by its stable code.
 func (m *Metrics) Refused(code string) { m.refused.WithLabelValues(code).Inc() }
+
+// Limited counts one attempt too many by the rule that refused it.
+func (m *Metrics) Limited(rule string) { m.limited.WithLabelValues(rule).Inc() }
+
+// Suspected counts one suspected attack by its audit event.
+func (m *Metrics) Suspected(event string) { m.suspect.WithLabelValues(event).Inc() }
 
 // Dropped counts records that found no room.
 func (m *Metrics) Dropped(stream string, n int) { m.dropped.WithLabelValues(stream).Add(float64(n)) }

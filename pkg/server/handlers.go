@@ -127,7 +127,8 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	})
 	e.login = login.New(login.Deps{
 		Kit: s.kit, Dispatcher: dispatcher, Sessions: s.Sessions, Users: s.Users, Passwords: s.Passwords,
-		Gate: s.gate(), Rules: s.limitRules(), Fingerprint: s.fingerprint, Audit: s.audit,
+		Gate: s.loginGate(), Rules: s.limitRules(), Spreads: s.short.Spreads, Suspected: s.metrics.Suspected,
+		Fingerprint: s.fingerprint, Audit: s.audit,
 	})
 	e.account = s.openAccount(opener, dispatcher)
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)

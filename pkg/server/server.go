@@ -24,6 +24,7 @@ import (
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
+	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/observe"
 	"github.com/portico-id/portico/pkg/oidc/discovery"
@@ -62,6 +63,7 @@ type Server struct {
 	fingerprint *secret.Fingerprinter
 	audit       *audit.Stream
 	refusals    *explain.Stream
+	watch       *limit.Watch
 	metrics     *observe.Metrics
 	tracing     *observe.Tracing
 	kit         *web.Kit

@@ -11,6 +11,7 @@ import (
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
+	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
@@ -41,6 +42,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	s.refusals = explain.NewStream(s.durable.Refusals, explain.Config{
 		Log: s.log, Dropped: s.dropped("refusals"), Refused: s.metrics.Refused,
 	})
+	s.watch = &limit.Watch{Audit: s.audit, Count: s.metrics.Limited}
 	s.Keys, err = keyring.Open(ctx, s.durable.Keys, s.sealer, keyring.Config{
 		RotateEvery: s.cfg.KeyRotateEvery, MaxTokenLife: maxTokenTTL, Audit: s.audit,
 	})

@@ -145,6 +145,70 @@ func (s *Limits) Count(rule string) map[string]int {
 	return counts
 }
 
+// Spreads is a limit.Spreads in memory.
+type Spreads struct {
+	outage
+	lock sync.Mutex
+	met  map[string]map[string]time.Time
+}
+
+var _ limit.Spreads = (*Spreads)(nil)
+
+// Spread implements limit.Spreads.
+func (s *Spreads) Spread(_ context.Context, rule limit.Rule, key, member string, now time.Time) (int, error) {
+	if err := s.check(); err != nil {
+		return 0, err
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	key = rule.Name + " " + key
+	if s.met == nil {
+		s.met = map[string]map[string]time.Time{}
+	}
+	if s.met[key] == nil {
+		s.met[key] = map[string]time.Time{}
+	}
+	s.met[key][member] = now
+	return s.count(rule, key, now), nil
+}
+
+// Spreads implements limit.Spreads.
+func (s *Spreads) Spreads(_ context.Context, spots []limit.Spot, now time.Time) ([]int, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	counts := make([]int, len(spots))
+	for i, spot := range spots {
+		counts[i] = s.count(spot.Rule, spot.Rule.Name+" "+spot.Key, now)
+	}
+	return counts, nil
+}
+
+func (s *Spreads) count(rule limit.Rule, key string, now time.Time) int {
+	n := 0
+	for _, at := range s.met[key] {
+		if now.Sub(at) < rule.Window {
+			n++
+		}
+	}
+	return min(n, rule.Kept())
+}
+
+// Keys returns everything that is kept, keys and members.
+func (s *Spreads) Keys() (all []string) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for key, members := range s.met {
+		all = append(all, key)
+		for m := range members {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
 // Audit keeps events in memory.
 type Audit struct {
 	lock   sync.Mutex

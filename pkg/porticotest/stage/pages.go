@@ -32,7 +32,7 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	next := login.NewDispatcher(s.Kit, s.Flows, s.Opener, s.Finisher)
 	pages := login.New(login.Deps{
 		Kit: s.Kit, Dispatcher: next, Sessions: s.Sessions, Users: s.Users,
-		Passwords: s.Passwords, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Fingerprint: s.Prints, Audit: s.Audit,
+		Passwords: s.Passwords, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Spreads: s.Spreads, Fingerprint: s.Prints, Audit: s.Audit,
 	})
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
 	register := signup.New(signup.Deps{

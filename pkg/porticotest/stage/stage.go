@@ -46,6 +46,7 @@ type Stage struct {
 	Flows    *flow.Service
 	FlowKeep *Flows
 	Limits   *Limits
+	Spreads  *Spreads
 	Audit    *Audit
 	Revoker  *Revoker
 	Prints   *secret.Fingerprinter
@@ -70,7 +71,7 @@ type Stage struct {
 // New returns a stage on an empty database.
 func New(t *testing.T) *Stage {
 	t.Helper()
-	s := &Stage{FlowKeep: &Flows{}, Limits: &Limits{}, Audit: &Audit{}, Refusals: &Refusals{}, Log: &bytes.Buffer{}, Letters: &Letters{}}
+	s := &Stage{FlowKeep: &Flows{}, Limits: &Limits{}, Spreads: &Spreads{}, Audit: &Audit{}, Refusals: &Refusals{}, Log: &bytes.Buffer{}, Letters: &Letters{}}
 	s.openDurable(t)
 	s.Prints = secret.NewFingerprinter(bytes.Repeat([]byte{7}, 32))
 	s.Revoker = &Revoker{Tx: s.Durable, Ledger: s.Durable.Revocations}
