@@ -10,6 +10,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/http"
 	"path"
@@ -29,6 +30,7 @@ type file struct {
 	contentType string
 	hashed      string // app.0123456789ab.css
 	etag        string
+	policy      string // Content-Security-Policy of the file itself
 }
 
 // byName finds an asset by its plain name, byHash by the name it is served
@@ -61,8 +63,33 @@ func newFile(name string, body []byte) *file {
 		contentType: contentType(ext),
 		hashed:      strings.TrimSuffix(name, ext) + "." + digest + ext,
 		etag:        `"` + digest + `"`,
+		policy:      strict,
 	}
 }
+
+// strict keeps an SVG that is opened as a document from running anything.
+const strict = "default-src 'none'; frame-ancestors 'none'"
+
+// sandboxed is strict for a picture that somebody else drew: it may style
+// itself and lives in an origin of its own.
+const sandboxed = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+
+// A File is an asset of the operator, served beside our own.
+type File struct{ file *file }
+
+// NewFile returns the asset. The name's ending says what it is: css, svg, png,
+// webp or ico.
+func NewFile(name string, body []byte) File {
+	f := newFile(name, body)
+	f.policy = sandboxed
+	return File{f}
+}
+
+// Path returns the path of the file below the issuer.
+func (f File) Path() string { return Prefix + f.file.hashed }
+
+// Type returns its media type.
+func (f File) Type() string { return f.file.contentType }
 
 // contentType does not ask the machine's tables: they differ between hosts,
 // and with nosniff a wrong type means a page without style.
@@ -76,6 +103,8 @@ func contentType(ext string) string {
 		return "image/svg+xml"
 	case ".png":
 		return "image/png"
+	case ".webp":
+		return "image/webp"
 	case ".ico":
 		return "image/x-icon"
 	default:
@@ -87,19 +116,32 @@ func contentType(ext string) string {
 // "/static/app.0123456789ab.css" for "app.css". An unknown name is a mistake
 // in the program and panics.
 func Path(name string) string {
-	f, ok := byName[name]
+	path, ok := Find(name)
 	if !ok {
 		panic("static: no file " + name)
 	}
-	return Prefix + f.hashed
+	return path
 }
 
-// Handler serves the files under the hashed names below Prefix, wherever that
-// is mounted. Any other name is answered 404.
-func Handler() http.Handler {
+// Find is Path for a name that the program does not vouch for.
+func Find(name string) (string, bool) {
+	f, ok := byName[name]
+	if !ok {
+		return "", false
+	}
+	return Prefix + f.hashed, true
+}
+
+// Handler serves our files, and the operator's, under the hashed names below
+// Prefix, wherever that is mounted. Any other name is answered 404.
+func Handler(more ...File) http.Handler {
+	served := maps.Clone(byHash)
+	for _, f := range more {
+		served[f.file.hashed] = f.file
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		dir, name := path.Split(r.URL.Path)
-		f, ok := byHash[name]
+		f, ok := served[name]
 		if !ok || !strings.HasSuffix(dir, Prefix) { // the issuer may have a path of its own in front
 			notFound(w)
 			return
@@ -110,9 +152,13 @@ func Handler() http.Handler {
 }
 
 // Icon serves /favicon.ico, for browsers and tools that ask without having
-// read a page. Its name carries no digest, so it may be kept for a day only.
-func Icon() http.Handler {
+// read a page: own, or ours where there is none. Its name carries no digest,
+// so it may be kept for a day only.
+func Icon(own *File) http.Handler {
 	f := byName["favicon.ico"]
+	if own != nil {
+		f = own.file
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "public, max-age=86400")
 		serve(w, r, f)
@@ -120,7 +166,7 @@ func Icon() http.Handler {
 }
 
 func serve(w http.ResponseWriter, r *http.Request, f *file) {
-	secure(w)
+	secure(w, f.policy)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Del("Cache-Control")
 		w.Header().Set("Allow", "GET, HEAD")
@@ -132,14 +178,13 @@ func serve(w http.ResponseWriter, r *http.Request, f *file) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
 }
 
-// secure keeps an SVG that is opened as a document from running anything.
-func secure(w http.ResponseWriter) {
+func secure(w http.ResponseWriter, policy string) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	w.Header().Set("Content-Security-Policy", policy)
 }
 
 func notFound(w http.ResponseWriter) {
-	secure(w)
+	secure(w, strict)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusNotFound)
 }

@@ -96,10 +96,10 @@ func TestRevalidatesAndAnswersHead(t *testing.T) {
 	if w := get(Handler(), "HEAD", css); w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("ETag") != etag {
 		t.Errorf("HEAD = %d with %d bytes, ETag %q", w.Code, w.Body.Len(), w.Header().Get("ETag"))
 	}
-	if w := get(Icon(), "GET", "/favicon.ico"); w.Code != 200 || w.Header().Get("Cache-Control") != "public, max-age=86400" {
+	if w := get(Icon(nil), "GET", "/favicon.ico"); w.Code != 200 || w.Header().Get("Cache-Control") != "public, max-age=86400" {
 		t.Errorf("icon = %d %q", w.Code, w.Header().Get("Cache-Control"))
 	}
-	if w := get(Icon(), "POST", "/favicon.ico"); w.Code != 405 || w.Header().Get("Cache-Control") != "" {
+	if w := get(Icon(nil), "POST", "/favicon.ico"); w.Code != 405 || w.Header().Get("Cache-Control") != "" {
 		t.Errorf("POST icon = %d %q", w.Code, w.Header().Get("Cache-Control"))
 	}
 }
@@ -136,5 +136,28 @@ func TestNothingComesFromElsewhere(t *testing.T) {
 		if regexp.MustCompile(`(?i)<script|<style|style=|https?:|\son\w+=|<foreignObject`).MatchString(svg) {
 			t.Errorf("%s holds more than shapes", name)
 		}
+	}
+}
+
+func TestServesTheOperatorsFilesInASandbox(t *testing.T) {
+	logo, icon := NewFile("logo.svg", []byte("<svg/>")), NewFile("own.png", []byte("png"))
+	h := Handler(logo)
+	w := get(h, "GET", "/auth"+logo.Path())
+	if w.Code != 200 || w.Body.String() != "<svg/>" || w.Header().Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("GET %s = %d %q %q", logo.Path(), w.Code, w.Body, w.Header().Get("Content-Type"))
+	}
+	if got := w.Header().Get("Content-Security-Policy"); !strings.Contains(got, "default-src 'none'") || !strings.Contains(got, "; sandbox;") {
+		t.Errorf("the operator's picture is served under %q", got)
+	}
+	if w := get(h, "GET", Path("app.css")); w.Code != 200 {
+		t.Errorf("our own file = %d beside the operator's", w.Code)
+	}
+	for name, w := range map[string]int{"plain name": get(h, "GET", "/static/logo.svg").Code, "another handler": get(Handler(), "GET", logo.Path()).Code} {
+		if w != 404 {
+			t.Errorf("%s = %d, want 404", name, w)
+		}
+	}
+	if w := get(Icon(&icon), "GET", "/favicon.ico"); w.Body.String() != "png" || w.Header().Get("Content-Type") != "image/png" {
+		t.Errorf("the operator's icon = %q %q", w.Body, w.Header().Get("Content-Type"))
 	}
 }

@@ -38,10 +38,13 @@ func direction(tag language.Tag) string {
 	return "ltr"
 }
 
-// Languages returns every language of the catalogue, English first.
-func Languages() []Lang {
-	langs := make([]Lang, len(catalogue.all))
-	for i, w := range catalogue.all {
+// Languages returns every language that Portico ships, English first.
+func Languages() []Lang { return standard.Languages() }
+
+// Languages returns every language of the set, English first.
+func (s *Set) Languages() []Lang {
+	langs := make([]Lang, len(s.catalogue.all))
+	for i, w := range s.catalogue.all {
 		langs[i] = Lang{words: w}
 	}
 	return langs
@@ -54,23 +57,29 @@ const (
 	maxAcceptLength = 256
 )
 
+// Negotiate picks one of the languages that Portico ships, as Set.Negotiate
+// does.
+func Negotiate(uiLocales []string, account, acceptLanguage string) Lang {
+	return standard.Negotiate(uiLocales, account, acceptLanguage)
+}
+
 // Negotiate picks the language: the first of uiLocales that the catalogue
 // speaks (OIDC Core §3.1.2.1 ui_locales, in the order of preference), else the
 // account's, else the best of the Accept-Language header, else English. Where
 // nobody asks for a language that we speak, the nearest to one that was asked
 // for is spoken: German to readers of Alemannic. Malformed tags are passed
 // over.
-func Negotiate(uiLocales []string, account, acceptLanguage string) Lang {
+func (s *Set) Negotiate(uiLocales []string, account, acceptLanguage string) Lang {
 	wanted := append(parsed(uiLocales), parsed([]string{account})...)
 	wanted = append(wanted, accepted(acceptLanguage)...)
 	for _, near := range []bool{false, true} {
 		for _, tag := range wanted {
-			if l, ok := match(tag, near); ok {
+			if l, ok := s.match(tag, near); ok {
 				return l
 			}
 		}
 	}
-	return English
+	return Lang{words: s.catalogue.all[0]}
 }
 
 // maxTag bounds a language tag, in bytes (BCP 47 §4.4.1 asks for no more).
@@ -92,12 +101,12 @@ func parsed(locales []string) []language.Tag {
 // match finds the language of the tag, whatever its region; or, with near, one
 // that its readers are known to read. One tag at a time, or an exact match
 // would win over a region that is asked for first.
-func match(tag language.Tag, near bool) (Lang, bool) {
-	_, i, confidence := catalogue.matcher.Match(tag)
+func (s *Set) match(tag language.Tag, near bool) (Lang, bool) {
+	_, i, confidence := s.catalogue.matcher.Match(tag)
 	if confidence < language.High {
 		return English, false
 	}
-	l := Lang{words: catalogue.all[i]}
+	l := Lang{words: s.catalogue.all[i]}
 	wanted, _ := tag.Base()
 	found, _ := l.words.tag.Base()
 	return l, near || wanted == found

@@ -172,8 +172,13 @@ func TestLocalPathsStayOnThisServer(t *testing.T) {
 }
 
 func TestBrandIsTheOperators(t *testing.T) {
-	if got := draw(t, Frame{Brand: "Example & Sons"}, Login{}); !strings.Contains(got, "<title>Sign in · Example &amp; Sons</title>") {
-		t.Errorf("title lacks the brand: %s", got[:400])
+	set, err := New(Own{Look: Look{Name: "Example & Sons"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	if err := set.Write(&got, Frame{}, Login{}); err != nil || !strings.Contains(got.String(), "<title>Sign in · Example &amp; Sons</title>") {
+		t.Errorf("title lacks the brand: %v %.400s", err, got.String())
 	}
 }
 

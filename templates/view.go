@@ -13,14 +13,19 @@ type Frame struct {
 	// Base is the path of the issuer without a slash at the end; "" for an
 	// issuer at the root. Every local path of a page is put behind it.
 	Base string
-	// Brand is the name that the operator gave this server; empty: Portico.
+	// Brand is a name in place of the look's; empty: the look's.
 	Brand string
+	// Client is the id of the application that the page is about; empty: none.
+	// It may have a look of its own.
+	Client string
 }
 
-// view is what a template sees: the frame, the page as .P, and the words.
+// view is what a template sees: the frame, the page as .P, the look, and the
+// words.
 type view struct {
 	Frame
-	P Page
+	P    Page
+	Look *Look
 }
 
 // T says a message of the catalogue. The arguments are pairs of placeholder
@@ -114,6 +119,9 @@ func (v *view) At(path string) string {
 func (v *view) BrandName() string {
 	if name := bounded(v.Brand, nameBound); name != "" {
 		return name
+	}
+	if v.Look != nil && v.Look.Name != "" {
+		return v.Look.Name
 	}
 	return "Portico"
 }

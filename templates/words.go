@@ -23,6 +23,8 @@ type words struct {
 	localizer *i18n.Localizer
 	plain     map[string]string // messages without placeholders, ready to show
 	keys      map[string]bool
+	counts    map[string]bool     // those that have plural forms
+	places    map[string][]string // placeholders of those that have some
 }
 
 // dictionary holds every language, English first. It is filled once, before
@@ -35,15 +37,16 @@ type dictionary struct {
 var catalogue = mustLoad(messageFiles)
 
 func mustLoad(files fs.FS) *dictionary {
-	d, err := loadWords(files)
+	d, err := loadWords(files, nil)
 	if err != nil {
 		panic(err) // the files are part of the binary
 	}
 	return d
 }
 
-// loadWords reads messages/<language>/<topic>.json.
-func loadWords(files fs.FS) (*dictionary, error) {
+// loadWords reads messages/<language>/<topic>.json, and over it an operator's
+// own messages/<language>.json, if there is one.
+func loadWords(files, own fs.FS) (*dictionary, error) {
 	folders, err := fs.Glob(files, "messages/*")
 	if err != nil {
 		return nil, err
@@ -58,13 +61,21 @@ func loadWords(files fs.FS) (*dictionary, error) {
 	})
 	bundle := i18n.NewBundle(language.English)
 	d := &dictionary{}
-	var tags []language.Tag
 	for _, folder := range folders {
 		w, err := loadLanguage(bundle, files, folder)
 		if err != nil {
 			return nil, err
 		}
-		d.all, tags = append(d.all, w), append(tags, w.tag)
+		d.all = append(d.all, w)
+	}
+	if own != nil {
+		if err := d.addOwn(bundle, own); err != nil {
+			return nil, err
+		}
+	}
+	tags := make([]language.Tag, len(d.all))
+	for i, w := range d.all {
+		tags[i] = w.tag
 	}
 	d.matcher = language.NewMatcher(tags)
 	return d, nil
@@ -77,10 +88,7 @@ func loadLanguage(bundle *i18n.Bundle, files fs.FS, folder string) (*words, erro
 	if err != nil {
 		return nil, fmt.Errorf("templates: %s is no language: %w", folder, err)
 	}
-	w := &words{
-		tag: tag, localizer: i18n.NewLocalizer(bundle, tag.String()),
-		plain: map[string]string{}, keys: map[string]bool{},
-	}
+	w := newWords(bundle, tag)
 	topics, err := fs.Glob(files, folder+"/*.json")
 	if err != nil {
 		return nil, err
@@ -91,6 +99,13 @@ func loadLanguage(bundle *i18n.Bundle, files fs.FS, folder string) (*words, erro
 		}
 	}
 	return w, nil
+}
+
+func newWords(bundle *i18n.Bundle, tag language.Tag) *words {
+	return &words{
+		tag: tag, localizer: i18n.NewLocalizer(bundle, tag.String()), plain: map[string]string{}, keys: map[string]bool{},
+		counts: map[string]bool{}, places: map[string][]string{},
+	}
 }
 
 func (w *words) load(bundle *i18n.Bundle, files fs.FS, name string) error {
@@ -110,13 +125,25 @@ func (w *words) load(bundle *i18n.Bundle, files fs.FS, name string) error {
 		if w.keys[key] {
 			return fmt.Errorf("%q stands in another file too", key)
 		}
-		w.keys[key] = true
-		var text string
-		if json.Unmarshal(entries[key], &text) == nil && !strings.Contains(text, "{{") {
-			w.plain[key] = text
-		}
+		w.note(key, entries[key])
 	}
 	return nil
+}
+
+// note remembers what kind of message the key has.
+func (w *words) note(key string, value json.RawMessage) {
+	w.keys[key] = true
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		w.counts[key] = true
+	} else if !strings.Contains(text, "{{") {
+		w.plain[key] = text
+	}
+	for _, m := range placeholder.FindAllSubmatch(value, -1) {
+		if name := string(m[1]); !slices.Contains(w.places[key], name) {
+			w.places[key] = append(w.places[key], name)
+		}
+	}
 }
 
 // say returns the message of the key. Values fill its placeholders and count

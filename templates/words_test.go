@@ -294,7 +294,7 @@ func TestABrokenCatalogueStopsTheStart(t *testing.T) {
 		"no language":      {"messages/klingonish-nowhere/a.json": {Data: []byte(`{"a.b": "x"}`)}},
 		"broken reference": {"messages/en/login.json": {Data: []byte(`{"a.b": {"other": 3}}`)}},
 	} {
-		if _, err := loadWords(files); err == nil {
+		if _, err := loadWords(files, nil); err == nil {
 			t.Errorf("%s: loaded", name)
 		}
 	}

@@ -101,7 +101,7 @@ type strangerApp struct {
 
 func registerStranger(t *testing.T, s *porticotest.Server) strangerApp {
 	t.Helper()
-	logo := httptest.NewServer(static.Icon())
+	logo := httptest.NewServer(static.Icon(nil))
 	t.Cleanup(logo.Close)
 	app := s.Register(map[string]any{
 		"client_name": strings.Repeat("Unbreakable", 9), "logo_uri": logo.URL + "/logo.png",

@@ -53,7 +53,7 @@ func (s *Server) routes(e *endpoints) http.Handler {
 		{protocol.PathHealth, s.health()},
 		{protocol.PathReady, s.ready()},
 		{"/static/*", http.StripPrefix(s.kit.At(""), static.Handler())},
-		{"/favicon.ico", static.Icon()},
+		{"/favicon.ico", static.Icon(nil)},
 	}
 	if e.register != nil {
 		below = append(below,

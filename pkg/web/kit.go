@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/templates"
 )
 
 // A Handler serves a request or returns the error to answer with. It must not
@@ -38,8 +39,8 @@ type Config struct {
 	// Issuer is the configured issuer: the source of every URL, of the base
 	// path, and of whether cookies are Secure. Never taken from a request.
 	Issuer *url.URL
-	// Brand is the operator's name for this server; empty: Portico.
-	Brand string
+	// Templates are the pages; nil: as Portico ships them.
+	Templates *templates.Set
 	// TrustedProxies may tell the client's address in X-Forwarded-For.
 	TrustedProxies []netip.Prefix
 	// FormKey keys the form tokens; at least 32 bytes, the same on every
@@ -79,6 +80,9 @@ func New(cfg Config) (*Kit, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Templates == nil {
+		cfg.Templates = templates.Standard()
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	k := &Kit{cfg: cfg, secure: cfg.Issuer.Scheme == "https"}

@@ -8,20 +8,23 @@ import (
 	"github.com/portico-id/portico/templates"
 )
 
-// preferred holds what a handler found out about languages while it served
-// the request, so that its error page speaks the same one.
+// preferred holds what a handler found out while it served the request, so
+// that every page of it, the error page included, speaks one language and
+// wears one look.
 type preferred struct {
+	set     *templates.Set
 	mu      sync.Mutex
 	locales []string // ui_locales
 	account string   // the locale of the person
+	client  string   // the application that asks
 }
 
 type preferredKey struct{}
 
-// withPreferred makes room for Prefer and PreferAccount; Outer does so for
-// every request.
-func withPreferred(ctx context.Context) context.Context {
-	return context.WithValue(ctx, preferredKey{}, &preferred{})
+// withPreferred makes room for Prefer, PreferAccount and About; Trail does so
+// for every request.
+func (k *Kit) withPreferred(ctx context.Context) context.Context {
+	return context.WithValue(ctx, preferredKey{}, &preferred{set: k.cfg.Templates})
 }
 
 // Prefer notes the ui_locales of the authorization request (OIDC Core
@@ -50,17 +53,51 @@ func PreferAccount(ctx context.Context, locale string) {
 	p.account = locale
 }
 
+// About notes the application that the request turned out to be about: where
+// the operator gave it a look of its own, its pages wear it.
+func About(ctx context.Context, clientID string) {
+	p, ok := ctx.Value(preferredKey{}).(*preferred)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.client = clientID
+}
+
+func about(r *http.Request) string {
+	p, ok := r.Context().Value(preferredKey{}).(*preferred)
+	if !ok {
+		return ""
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.client
+}
+
 // Lang returns the language to speak: the first of uiLocales, or of those
-// noted by Prefer, that the catalogue has; else the person's, noted by
+// noted by Prefer, that the pages speak; else the person's, noted by
 // PreferAccount; else what the browser accepts; else English.
 func Lang(r *http.Request, uiLocales ...string) templates.Lang {
-	var account string
+	set := templates.Standard()
 	if p, ok := r.Context().Value(preferredKey{}).(*preferred); ok {
-		p.mu.Lock()
-		if account = p.account; len(uiLocales) == 0 {
-			uiLocales = p.locales
-		}
-		p.mu.Unlock()
+		set = p.set
 	}
-	return templates.Negotiate(uiLocales, account, r.Header.Get("Accept-Language"))
+	locales, account, accept := speech(r)
+	if len(uiLocales) > 0 {
+		locales = uiLocales
+	}
+	return set.Negotiate(locales, account, accept)
+}
+
+// speech returns what is known of the languages of the person.
+func speech(r *http.Request) (locales []string, account, accept string) {
+	accept = r.Header.Get("Accept-Language")
+	p, ok := r.Context().Value(preferredKey{}).(*preferred)
+	if !ok {
+		return nil, "", accept
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.locales, p.account, accept
 }

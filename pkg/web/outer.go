@@ -36,7 +36,7 @@ func (k *Kit) Trail(next http.Handler) http.Handler {
 			Path:      fault.Clip(r.URL.EscapedPath()),
 		}
 		w.Header().Set("X-Request-Id", t.ID)
-		ctx, quotas := limit.Open(withPreferred(trail.With(r.Context(), t)))
+		ctx, quotas := limit.Open(k.withPreferred(trail.With(r.Context(), t)))
 		a := watch(w)
 		a.quotas = quotas
 		next.ServeHTTP(a, r.WithContext(ctx))

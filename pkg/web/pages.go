@@ -77,12 +77,13 @@ func (k *Kit) WriteErrorPage(w http.ResponseWriter, r *http.Request, status int,
 	}
 }
 
-// Render draws the page in the language of the person and answers with it.
+// Render draws the page in the language of the person, and in the look of the
+// application that it is about, and answers with it.
 // When it fails nothing was written.
 func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, page templates.Page) error {
 	var body bytes.Buffer
-	frame := templates.Frame{Lang: Lang(r), Base: k.base, Brand: k.cfg.Brand}
-	if err := templates.Write(&body, frame, page); err != nil {
+	frame := templates.Frame{Lang: k.cfg.Templates.Negotiate(speech(r)), Base: k.base, Client: about(r)}
+	if err := k.cfg.Templates.Write(&body, frame, page); err != nil {
 		return fault.As(err)
 	}
 	h := w.Header()

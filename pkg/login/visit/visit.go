@@ -74,6 +74,7 @@ func (o *Opener) Open(r *http.Request) (*Visit, error) {
 	if f != nil {
 		web.Prefer(r, f.Request.UILocales...)
 		trail.Set(r.Context(), "client_id", f.Request.ClientID)
+		web.About(r.Context(), f.Request.ClientID)
 	}
 	if k := fault.KindOf(err); k == fault.Gone || k == fault.NotFound || k == fault.Denied {
 		_, _, _ = o.SignedIn(r) // for the language of the page that says so
@@ -134,6 +135,7 @@ func (o *Opener) With(ctx context.Context, f *flow.Flow, s *session.Session, u *
 		if c, err = o.client(ctx, f.Request.ClientID); err != nil {
 			return nil, err
 		}
+		web.About(ctx, c.ID)
 	}
 	if s != nil && f.UserID != s.UserID {
 		f.FreshLogin, f.AccountChosen, f.Consented = false, false, false

@@ -9,6 +9,7 @@ import (
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/trail"
+	"github.com/portico-id/portico/pkg/web"
 )
 
 const ruleRedirect = "RFC 6749 §3.1.2.3 the redirect URI is registered for the client"
@@ -27,6 +28,7 @@ func (h *Handler) findClient(ctx context.Context, rq *request) error {
 		return err
 	}
 	rq.client = c
+	web.About(ctx, c.ID)
 	rq.q.ClientID = c.ID
 	return nil
 }

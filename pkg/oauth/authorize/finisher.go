@@ -203,6 +203,7 @@ func (x *Finisher) clientOf(ctx context.Context, f *flow.Flow) (*client.Client, 
 		return nil, err
 	}
 	trail.Set(ctx, "client_id", c.ID)
+	web.About(ctx, c.ID)
 	if !c.MatchRedirect(f.Request.RedirectURI) {
 		return nil, badRedirect(c, f.Request.RedirectURI).Under(ruleRedirect)
 	}

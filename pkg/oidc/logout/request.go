@@ -97,6 +97,7 @@ func (h *Handler) read(r *http.Request, params url.Values) (*request, error) {
 	}
 	if q.client != nil {
 		trail.Set(ctx, "client_id", q.client.ID)
+		web.About(ctx, q.client.ID)
 	}
 	return q, q.readRedirect(params.Get(protocol.PostLogoutRedirect))
 }
