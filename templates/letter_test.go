@@ -54,7 +54,18 @@ func lettersOf(t *testing.T) map[string]Letter {
 
 func drawLetter(t *testing.T, frame Frame, l Letter) Drawn {
 	t.Helper()
-	d, err := WriteLetter(frame, l)
+	return drawLetterAs(t, "", frame, l)
+}
+
+// drawLetterAs draws in the name of an operator.
+func drawLetterAs(t *testing.T, brand string, frame Frame, l Letter) Drawn {
+	t.Helper()
+	set := *standard
+	if test := letterSet(); slices.Contains(test.catalogue.all, frame.Lang.words) {
+		set = *test
+	}
+	set.look = &Look{Name: brand}
+	d, err := set.WriteLetter(frame, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +99,7 @@ func TestLettersAreAsReviewed(t *testing.T) {
 		}
 	}
 	golden(t, "layout.ar", drawLetter(t, Frame{Lang: arabic()}, full))
-	golden(t, "layout-hostile.ar", drawLetter(t, Frame{Lang: arabic(), Brand: hostile}, hostileLetter))
+	golden(t, "layout-hostile.ar", drawLetterAs(t, hostile, Frame{Lang: arabic()}, hostileLetter))
 	files, err := filepath.Glob("testdata/letters/*.golden")
 	if err != nil {
 		t.Fatal(err)
@@ -101,8 +112,9 @@ func TestLettersAreAsReviewed(t *testing.T) {
 	}
 }
 
-// arabic is a language of this test, with a letter that has every part.
-var arabic = sync.OnceValue(func() Lang {
+// letterSet has two languages of this test, with letters that have every part
+// and hardly any.
+var letterSet = sync.OnceValue(func() *Set {
 	d, err := loadWords(fstest.MapFS{
 		"messages/en/mail.json": {Data: []byte(`{
 			"mail.greeting": "Hello {{.Name}},", "mail.greeting_plain": "Hello,", "mail.open": "Open:", "mail.footer": "{{.Brand}}",
@@ -113,26 +125,16 @@ var arabic = sync.OnceValue(func() Lang {
 			"mail.fact.device": "الجهاز",
 			"mail.full.subject": "{{.Client}} يطلب تأكيد عنوانك", "mail.full.lead": "يريد {{.Client}} أن يتأكد من أن العنوان لك.",
 			"mail.full.action": "تأكيد العنوان", "mail.full.code": "أو أدخل هذا الرمز:", "mail.full.after": "إن لم تطلب ذلك من {{.Client}} فتجاهل الرسالة."}`)},
-	})
+	}, nil)
 	if err != nil {
 		panic(err)
 	}
-	for w, l := range mustParseLetters(letterFiles, d) {
-		layouts[w] = l
-	}
-	return Lang{words: d.all[1]}
+	return mustSet(newSet(files, d, nil))
 })
 
-// bare is the English beside it.
-func bare() Lang {
-	arabic()
-	for w := range layouts {
-		if w.keys["mail.bare.subject"] {
-			return Lang{words: w}
-		}
-	}
-	panic("no such language")
-}
+func bare() Lang { return Lang{words: letterSet().catalogue.all[0]} }
+
+func arabic() Lang { return Lang{words: letterSet().catalogue.all[1]} }
 
 var (
 	full = Letter{
@@ -146,7 +148,7 @@ var (
 )
 
 func TestLetterTextIsCompleteByItself(t *testing.T) {
-	d := drawLetter(t, Frame{Lang: arabic(), Brand: "Example"}, full)
+	d := drawLetterAs(t, "Example", Frame{Lang: arabic()}, full)
 	for _, want := range []string{full.URL, full.Code, "أليس", "Acme Travel", "تأكيد العنوان", "الجهاز: Firefox on Linux", "\n-- \nExample\n"} {
 		if !strings.Contains(d.Text, want) {
 			t.Errorf("the text lacks %q:\n%s", want, d.Text)
@@ -185,7 +187,7 @@ func TestLetterShowsLinkAndCode(t *testing.T) {
 // Nothing is fetched when a mail is opened: that would tell when and where.
 func TestLetterFetchesNothing(t *testing.T) {
 	for name, l := range map[string]Letter{"full": full, "hostile": hostileLetter} {
-		drawn := drawLetter(t, Frame{Lang: arabic(), Brand: hostile}, l)
+		drawn := drawLetterAs(t, hostile, Frame{Lang: arabic()}, l)
 		if found := parse(t, drawn.HTML).named("img", "script", "link", "iframe", "form", "base", "object"); len(found) > 0 {
 			t.Errorf("%s holds <%s>", name, found[0].Data)
 		}
@@ -196,7 +198,7 @@ func TestLetterFetchesNothing(t *testing.T) {
 }
 
 func TestStrangersTextInLetters(t *testing.T) {
-	d := drawLetter(t, Frame{Lang: arabic(), Brand: hostile}, hostileLetter)
+	d := drawLetterAs(t, hostile, Frame{Lang: arabic()}, hostileLetter)
 	for what, s := range map[string]string{"text": d.Text, "HTML": d.HTML, "subject": d.Subject} {
 		for _, r := range s {
 			if reorders(r) || unicode.IsControl(r) && r != '\n' {
@@ -253,11 +255,11 @@ func TestLetterRefusals(t *testing.T) {
 		"a link in the clear to the world":   {arabic(), Letter{Key: "full", URL: "http://id.example.com/", Values: full.Values}},
 		"a link with somebody else's header": {arabic(), Letter{Key: "full", URL: "https://id.example.com/\r\nBcc: x", Values: full.Values}},
 	} {
-		if d, err := WriteLetter(Frame{Lang: tt.lang}, tt.l); err == nil {
+		if d, err := letterSet().WriteLetter(Frame{Lang: tt.lang}, tt.l); err == nil {
 			t.Errorf("%s: drawn as %q", name, d.Subject)
 		}
 	}
-	if _, err := WriteLetter(Frame{Lang: bare()}, Letter{Key: "hole", Values: map[string]string{"Hole": "<no value>"}}); err != nil {
+	if _, err := letterSet().WriteLetter(Frame{Lang: bare()}, Letter{Key: "hole", Values: map[string]string{"Hole": "<no value>"}}); err != nil {
 		t.Errorf("a value that looks like a hole: %v", err)
 	}
 }

@@ -22,6 +22,19 @@ type Look struct {
 // of it; #rrggbb each.
 type Colours struct{ Accent, On, Tint string }
 
+// Portico's own, as in static/files/app.css.
+var (
+	lightColours = Colours{Accent: "#0b5b4c", On: "#ffffff", Tint: "#e4f0ea"}
+	darkColours  = Colours{Accent: "#7cd4b8", On: "#05231b", Tint: "#1f332d"}
+)
+
+func (c Colours) or(ours Colours) Colours {
+	if c.Accent == "" {
+		return ours
+	}
+	return c
+}
+
 // lookOf returns the look of an application's pages, or the server's.
 func (s *Set) lookOf(client string) *Look {
 	if l, ok := s.looks[client]; ok && client != "" {

@@ -102,6 +102,7 @@ func ownNames(own fs.FS) (templates, messages []string, err error) {
 var replaceable = sync.OnceValue(func() []string {
 	names := []string{layoutName, partsName, deskName}
 	pages, _ := fs.Glob(files, "*/*.html")
+	names = append(names, letterText)
 	return append(names, slices.DeleteFunc(pages, func(name string) bool { return strings.HasPrefix(name, "playground/") })...)
 })
 

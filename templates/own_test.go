@@ -71,6 +71,10 @@ func TestAnOperatorReplacesTemplatesWordsAndLook(t *testing.T) {
 	if got := drawn(Frame{Lang: Negotiate([]string{"de"}, "", "")}); !strings.Contains(got, `lang="de"`) || !strings.Contains(got, "lead acme") {
 		t.Error("a language of the standard set is not found in another")
 	}
+	letter, err := set.WriteLetter(Frame{}, Letter{Key: "test"})
+	if err != nil || !strings.Contains(letter.Text, "\n-- \nAcme\n") || !strings.Contains(letter.HTML, "<bdi>Acme</bdi>") {
+		t.Errorf("the letter does not bear the name: %v %s", err, letter.Text)
+	}
 	if got := draw(t, Frame{}, samples()["login"]); strings.Contains(got, "Come in") || strings.Contains(got, "acme\"") {
 		t.Error("the standard set changed")
 	}
@@ -99,7 +103,7 @@ func TestRefusesWhatWouldBreakAPage(t *testing.T) {
 		files fstest.MapFS
 		want  string
 	}{
-		"a template that nobody draws":    {fstest.MapFS{"templates/login/nothing.html": file("x")}, "templates/login/nothing.html: no template of Portico has that name; there are layout.html, parts.html, login/"},
+		"a template that nobody draws":    {fstest.MapFS{"templates/login/nothing.html": file("x")}, "templates/login/nothing.html: no template of Portico has that name; there are layout.html, parts.html, mail/letter.txt, login/"},
 		"a template of the playground":    {fstest.MapFS{"templates/playground/playground.html": file("x")}, "no template of Portico has that name"},
 		"does not parse":                  {page(`{{template "hidden" .P.Form}}`, "{{if}}"), "templates/login/login.html:14: missing value for if"},
 		"a function that is not there":    {page(`{{entered .P.Username 320}}`, "{{safe .P.Username}}"), `templates/login/login.html:17: function "safe" not defined`},
@@ -121,6 +125,12 @@ func TestRefusesWhatWouldBreakAPage(t *testing.T) {
 		"an inline script":                {page(`<p class="lead">`, `<script>alert(1)</script><p>`), "a <script> that is not a file of static/ does not work"},
 		"a handler":                       {page(`<p class="lead">`, `<p onclick="x()">`), "<p onclick> does not work"},
 		"a style of another server":       {page(`<p class="lead">`, `<link rel="stylesheet" href="https://cdn.example/x.css"><p>`), "a stylesheet of another server"},
+
+		"a letter without its link":        {fstest.MapFS{"templates/mail/letter.html": {Data: ours(t, "mail/letter.html", `{{.URL}}`, "", `{{- with .URL}}`, `{{- with ""}}`)}}, `templates/mail/letter.html: the letter "`},
+		"a letter without its code":        {fstest.MapFS{"templates/mail/letter.html": {Data: ours(t, "mail/letter.html", `{{.Code}}`, "")}}, `does not show 1234 5678`},
+		"a text without its link":          {fstest.MapFS{"templates/mail/letter.txt": file("{{.Greeting}}\n{{.Code}}")}, `templates/mail/letter.txt: the letter "`},
+		"a text that does not parse":       {fstest.MapFS{"templates/mail/letter.txt": file("{{.Greeting}}\n{{if}}")}, "templates/mail/letter.txt:2: missing value for if"},
+		"a text with a field of no letter": {fstest.MapFS{"templates/mail/letter.txt": file("{{.Greeting}}\n{{.Nothing}}")}, "templates/mail/letter.txt:2:2: executing"},
 
 		"an unknown message":              {words("{\n \"login.title\": \"x\",\n \"login.nothing\": \"x\"\n}"), `messages/en.json:3: there is no message "login.nothing"`},
 		"a message twice":                 {words("{\"login.title\": \"x\",\n\"login.title\": \"y\"}"), `messages/en.json:2: "login.title" stands in line 1 too`},
@@ -153,6 +163,7 @@ func TestEveryPageIsTriedAndEveryPartOfItDrawn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == letterHTML })
 	for _, page := range drawable {
 		names = slices.DeleteFunc(names, func(name string) bool { return name == page.Template() })
 		for i, sample := range samplesOf(page)[:2] {

@@ -210,8 +210,12 @@ func (w *words) sound(key, text string) error {
 		return errors.New("holds a control character")
 	}
 	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(w.places[key], m[1]) {
-			return fmt.Errorf("cannot fill {{.%s}}; it knows %s", m[1], listed(w.places[key]))
+		known := w.places[key]
+		if strings.HasPrefix(key, "mail.") {
+			known = append(slices.Clone(known), "Brand") // every letter has it
+		}
+		if !slices.Contains(known, m[1]) {
+			return fmt.Errorf("cannot fill {{.%s}}; it knows %s", m[1], listed(known))
 		}
 	}
 	if strings.Contains(placeholder.ReplaceAllString(text, ""), "{{") {

@@ -12,9 +12,10 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"slices"
 )
 
-//go:embed layout.html parts.html desk.html login/*.html account/*.html playground/*.html
+//go:embed layout.html parts.html desk.html login/*.html account/*.html playground/*.html mail/letter.html mail/letter.txt
 var files embed.FS
 
 // standard is the set that Portico ships. A template of ours that does not
@@ -26,6 +27,7 @@ var standard = mustSet(newSet(files, catalogue, nil))
 type Set struct {
 	catalogue *dictionary
 	pages     map[pageKey]*template.Template // never changes
+	letters   map[*words]letters
 	look      *Look
 	looks     map[string]*Look // of applications that have their own, by client id
 }
@@ -46,12 +48,16 @@ func mustSet(s *Set, err error) *Set {
 }
 
 func newSet(from fs.FS, catalogue *dictionary, assets func(string) (string, bool)) (*Set, error) {
-	s := &Set{catalogue: catalogue, pages: map[pageKey]*template.Template{}, look: &Look{}}
+	s := &Set{catalogue: catalogue, pages: map[pageKey]*template.Template{}, letters: map[*words]letters{}, look: &Look{}}
 	names, err := fs.Glob(files, "*/*.html")
 	if err != nil {
 		return nil, err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == letterHTML })
 	for _, w := range catalogue.all {
+		if s.letters[w], err = parseLetters(from, w, assets); err != nil {
+			return nil, err
+		}
 		shared := template.New("").Funcs(funcs)
 		for _, name := range []string{partsName, deskName, layoutName} {
 			if err := parseFile(shared, from, name, w, assets); err != nil {

@@ -14,7 +14,7 @@ import (
 // drawable lists every page, so that an operator's templates are tried with
 // each. A page that is missing here fails a test.
 var drawable = []Page{
-	Login{}, Consent{}, Chooser{}, Register{}, Logout{}, SignedOut{}, Error{}, FormPost{}, Playground{},
+	Login{}, Consent{}, Chooser{}, Register{}, Logout{}, SignedOut{}, Error{}, FormPost{}, Playground{}, Mailbox{}, MailboxMail{},
 }
 
 // try draws every page with samples, and compares it with ours: each control
@@ -41,7 +41,54 @@ func (s *Set) try(own []string) error {
 			}
 		}
 	}
+	return s.tryLetters(own)
+}
+
+// tryLetters draws every letter with all that its words can show: the link and
+// the code must be there, in HTML and in text.
+func (s *Set) tryLetters(own []string) error {
+	english := catalogue.all[0]
+	for subject := range english.keys {
+		name, ok := strings.CutSuffix(subject, ".subject")
+		if !ok {
+			continue
+		}
+		l := english.sampleLetter(strings.TrimPrefix(name, "mail."))
+		for _, lang := range s.Languages() {
+			drawn, err := s.WriteLetter(Frame{Lang: lang}, l)
+			if err != nil {
+				return blamed(tried(err), letterHTML, own)
+			}
+			for _, want := range []string{l.URL, l.Code} {
+				if !strings.Contains(drawn.HTML, html.EscapeString(want)) {
+					return fmt.Errorf("%s: the letter %q does not show %s", culprit(letterHTML, own), l.Key, want)
+				} else if !strings.Contains(drawn.Text, want) {
+					return fmt.Errorf("%s: the letter %q does not show %s", culprit(letterText, own), l.Key, want)
+				}
+			}
+		}
+	}
 	return nil
+}
+
+// sampleLetter is a letter with everything that its words can show.
+func (w *words) sampleLetter(key string) Letter {
+	l := Letter{Key: key, Name: "Alice", Values: map[string]string{}}
+	if w.keys["mail."+key+".action"] {
+		l.URL = "https://id.example.com/sample"
+	}
+	if w.keys["mail."+key+".code"] {
+		l.Code = "1234 5678"
+	}
+	for _, part := range []string{"subject", "lead", "action", "code", "after"} {
+		for _, place := range w.places["mail."+key+"."+part] {
+			l.Values[place] = "sample"
+		}
+	}
+	for _, fact := range []string{FactEmail, FactDevice, FactAddress, FactTime} {
+		l.Facts = append(l.Facts, Fact{fact, "sample"})
+	}
+	return l
 }
 
 // tried takes our own words off an error of drawing.

@@ -13,8 +13,6 @@ type Frame struct {
 	// Base is the path of the issuer without a slash at the end; "" for an
 	// issuer at the root. Every local path of a page is put behind it.
 	Base string
-	// Brand is a name in place of the look's; empty: the look's.
-	Brand string
 	// Client is the id of the application that the page is about; empty: none.
 	// It may have a look of its own.
 	Client string
@@ -117,11 +115,10 @@ func (v *view) At(path string) string {
 
 // BrandName returns the name of this server.
 func (v *view) BrandName() string {
-	if name := bounded(v.Brand, nameBound); name != "" {
-		return name
-	}
-	if v.Look != nil && v.Look.Name != "" {
-		return v.Look.Name
+	if v.Look != nil {
+		if name := bounded(v.Look.Name, nameBound); name != "" {
+			return name
+		}
 	}
 	return "Portico"
 }

@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"embed"
 	"fmt"
 	"html"
 	"html/template"
@@ -12,30 +11,29 @@ import (
 	"unicode"
 )
 
-//go:embed mail/letter.html mail/letter.txt
-var letterFiles embed.FS
-
 // letters are the layouts of a mail in one language.
 type letters struct {
 	html *template.Template
 	text *texttemplate.Template
 }
 
-// layouts is filled once, before main, like pages.
-var layouts = mustParseLetters(letterFiles, catalogue)
+// The layouts of every mail.
+const (
+	letterHTML = "mail/letter.html"
+	letterText = "mail/letter.txt"
+)
 
-func mustParseLetters(files fs.FS, catalogue *dictionary) map[*words]letters {
-	source, err := fs.ReadFile(files, "mail/letter.txt")
+func parseLetters(from fs.FS, w *words, assets func(string) (string, bool)) (letters, error) {
+	page := template.New("")
+	if err := parseFile(page, from, letterHTML, w, assets); err != nil {
+		return letters{}, err
+	}
+	source, err := fs.ReadFile(from, letterText)
 	if err != nil {
-		panic(err) // the file is part of the binary
+		return letters{}, err
 	}
-	parsed := map[*words]letters{}
-	for _, w := range catalogue.all {
-		l := letters{html: template.New("letter"), text: texttemplate.Must(texttemplate.New("letter").Parse(string(source)))}
-		must(l.html, files, "mail/letter.html", w)
-		parsed[w] = l
-	}
-	return parsed
+	text, err := texttemplate.New(letterText).Parse(string(source))
+	return letters{html: page.Lookup(letterHTML), text: text}, err
 }
 
 // subjectBound is the most characters of a subject: mail clients show fewer,
@@ -44,8 +42,9 @@ const subjectBound = 120
 
 // WriteLetter draws the letter. A link that is not ours to send, and words
 // that the catalogue lacks for what the letter shows, are errors.
-func WriteLetter(frame Frame, l Letter) (Drawn, error) {
-	v := &letterView{view: view{Frame: frame}, l: l}
+func (s *Set) WriteLetter(frame Frame, l Letter) (Drawn, error) {
+	frame.Lang = s.own(frame.Lang)
+	v := &letterView{view: view{Frame: frame, Look: s.lookOf(frame.Client)}, l: l}
 	out := Drawn{Lang: frame.Lang.Tag()}
 	if l.URL != "" && webURL(l.URL) == "" {
 		return Drawn{}, fmt.Errorf("templates: letter %q has a link that is no web address", l.Key)
@@ -56,7 +55,7 @@ func WriteLetter(frame Frame, l Letter) (Drawn, error) {
 	}
 	out.Subject = bounded(plain.Replace(subject), subjectBound)
 	var text, page strings.Builder
-	layout := layouts[frame.Lang.get()]
+	layout := s.letters[frame.Lang.words]
 	if err := layout.text.Execute(&text, v); err != nil {
 		return Drawn{}, fmt.Errorf("templates: draw letter %q: %w", l.Key, err)
 	}
@@ -156,6 +155,12 @@ func dot(r rune) bool { return r == '.' || r == '\u3002' || r == '\uff0e' || r =
 
 // Footer tells why the mail came.
 func (v *letterView) Footer() (string, error) { return v.T("mail.footer", "Brand", v.BrandName()) }
+
+// Light returns the colours of a light letter, Dark those of a dark one.
+func (v *letterView) Light() Colours { return v.Look.Light.or(lightColours) }
+
+// Dark returns the colours of a dark letter.
+func (v *letterView) Dark() Colours { return v.Look.Dark.or(darkColours) }
 
 // URL returns where the button leads, or "".
 func (v *letterView) URL() string { return webURL(v.l.URL) }

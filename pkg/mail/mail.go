@@ -42,7 +42,8 @@ type Content struct {
 
 // Config says how letters are drawn and whether they leave.
 type Config struct {
-	Brand string // the operator's name for this server; empty: Portico
+	// Templates draw the letters; nil: as Portico ships them.
+	Templates *templates.Set
 	// Sender takes mails; nil: none is configured.
 	Sender Sender
 	// Mailbox keeps mails here instead of sending them, for portico dev. It is
@@ -62,6 +63,9 @@ type Service struct {
 
 // NewService returns a service over the store.
 func NewService(store Store, tx Transactor, sealer *secret.Sealer, cfg Config) *Service {
+	if cfg.Templates == nil {
+		cfg.Templates = templates.Standard()
+	}
 	return &Service{store: store, tx: tx, sealer: sealer, cfg: cfg, nudge: make(chan struct{}, 1)}
 }
 
@@ -113,7 +117,7 @@ func (s *Service) write(to Recipient, l templates.Letter) (Mail, error) {
 	if l.Name == "" {
 		l.Name = to.Name
 	}
-	drawn, err := templates.WriteLetter(templates.Frame{Lang: templates.Negotiate(to.Locales, "", ""), Brand: s.cfg.Brand}, l)
+	drawn, err := s.cfg.Templates.WriteLetter(templates.Frame{Lang: s.cfg.Templates.Negotiate(to.Locales, "", "")}, l)
 	if err != nil {
 		return Mail{}, fault.As(err)
 	}
