@@ -103,7 +103,7 @@ func TestRefusesWhatWouldBreakAPage(t *testing.T) {
 		files fstest.MapFS
 		want  string
 	}{
-		"a template that nobody draws":    {fstest.MapFS{"templates/login/nothing.html": file("x")}, "templates/login/nothing.html: no template of Portico has that name; there are layout.html, parts.html, mail/letter.txt, login/"},
+		"a template that nobody draws":    {fstest.MapFS{"templates/login/nothing.html": file("x")}, "templates/login/nothing.html: no template of Portico has that name; there are layout.html, parts.html, "},
 		"a template of the playground":    {fstest.MapFS{"templates/playground/playground.html": file("x")}, "no template of Portico has that name"},
 		"does not parse":                  {page(`{{template "hidden" .P.Form}}`, "{{if}}"), "templates/login/login.html:14: missing value for if"},
 		"a function that is not there":    {page(`{{entered .P.Username 320}}`, "{{safe .P.Username}}"), `templates/login/login.html:17: function "safe" not defined`},

@@ -14,7 +14,10 @@ import (
 // drawable lists every page, so that an operator's templates are tried with
 // each. A page that is missing here fails a test.
 var drawable = []Page{
-	Login{}, Consent{}, Chooser{}, Register{}, Logout{}, SignedOut{}, Error{}, FormPost{}, Playground{}, Mailbox{}, MailboxMail{},
+	Login{}, Consent{}, Chooser{}, Register{}, Logout{}, SignedOut{}, Error{}, FormPost{},
+	Overview{}, Profile{}, EmailPage{}, Prove{}, Proven{}, ChangePassword{}, Sessions{}, Applications{}, History{},
+	DataPage{}, Delete{}, Leaving{}, Keep{},
+	Playground{}, Mailbox{}, MailboxMail{},
 }
 
 // try draws every page with samples, and compares it with ours: each control
@@ -141,6 +144,9 @@ func fill(v reflect.Value, name string, truth bool) {
 	switch v.Interface().(type) {
 	case Problem:
 		v.Set(reflect.ValueOf(FormExpired))
+		return
+	case Happened:
+		v.Set(reflect.ValueOf(Happened{Name: strings.TrimPrefix(eventKeys[0], "event."), Client: "sample", Address: "sample"}))
 		return
 	case time.Time:
 		v.Set(reflect.ValueOf(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)))
