@@ -98,7 +98,7 @@ func (s *Service) Payload(c *Confirmation, into any) error {
 	}
 	plain, err := s.sealer.Open(place(c), c.Sealed)
 	if err != nil {
-		return over("sealed under a key that is gone").Because(err)
+		return Over("sealed under a key that is gone").Because(err)
 	}
 	if err := json.Unmarshal(plain, into); err != nil {
 		return fmt.Errorf("confirm: payload of %s: %w", c.Purpose, err)

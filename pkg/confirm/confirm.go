@@ -72,7 +72,7 @@ func NewService(store Store, fp *secret.Fingerprinter, sealer *secret.Sealer) *S
 func (s *Service) Use(ctx context.Context, c *Confirmation) error {
 	err := s.store.Use(ctx, c.ID, clock.Now())
 	if fault.Is(err, fault.Conflict) {
-		return over("spent, replaced or too old meanwhile").Because(err)
+		return Over("spent, replaced or too old meanwhile").Because(err)
 	}
 	return err
 }

@@ -16,17 +16,17 @@ import (
 // garbage, unknown, of another purpose, spent, replaced or too old.
 func (s *Service) ByLink(ctx context.Context, p Purpose, link string) (*Confirmation, error) {
 	if _, ok := secret.Unwrap(secret.ConfirmLink, link); !ok {
-		return nil, over("not a link of ours")
+		return nil, Over("not a link of ours")
 	}
 	hash := s.fp.Of(secret.ConfirmLink, link)
 	c, err := s.store.ByLink(ctx, hash)
 	if fault.Is(err, fault.NotFound) {
-		return nil, over("unknown")
+		return nil, Over("unknown")
 	} else if err != nil {
 		return nil, err
 	}
 	if !same(c.LinkHash, hash) {
-		return nil, over("unknown")
+		return nil, Over("unknown")
 	}
 	return open(&c, p, clock.Now())
 }
@@ -41,7 +41,7 @@ func (s *Service) ByCode(ctx context.Context, p Purpose, id, code string) (*Conf
 	now := clock.Now()
 	c, err := s.store.ByID(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		return nil, over("unknown")
+		return nil, Over("unknown")
 	} else if err != nil {
 		return nil, err
 	}
@@ -49,10 +49,10 @@ func (s *Service) ByCode(ctx context.Context, p Purpose, id, code string) (*Conf
 		return nil, err
 	}
 	if c.CodeHash == "" {
-		return nil, over("it has no code")
+		return nil, Over("it has no code")
 	}
 	if err := s.store.Try(ctx, id, MaxTries, now); fault.Is(err, fault.Conflict) {
-		return nil, over("too many wrong codes").Under("ASVS 6.6.3 a code bears few tries").Because(err)
+		return nil, Over("too many wrong codes").Under("ASVS 6.6.3 a code bears few tries").Because(err)
 	} else if err != nil {
 		return nil, err
 	}
@@ -67,18 +67,20 @@ func (s *Service) ByCode(ctx context.Context, p Purpose, id, code string) (*Conf
 func open(c *Confirmation, p Purpose, now time.Time) (*Confirmation, error) {
 	switch {
 	case c.Purpose != p:
-		return nil, over("asked for another purpose").Compare("purpose", string(p), string(c.Purpose))
+		return nil, Over("asked for another purpose").Compare("purpose", string(p), string(c.Purpose))
 	case !c.EndedAt.IsZero():
-		return nil, over(c.Reason)
+		return nil, Over(c.Reason)
 	case !c.Open(now):
-		return nil, over("too old").Compare("now", "before "+c.ExpiresAt.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+		return nil, Over("too old").Compare("now", "before "+c.ExpiresAt.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return c, nil
 }
 
-// over is the answer for every link that does not work. Why is for the
-// operator: whoever holds it learns nothing about another.
-func over(why string) *fault.Error {
+// Over is the answer for every link that does not work: fault.Gone, code
+// "link_over". Why is for the operator: whoever holds the link is told the
+// same whatever is wrong with it. A feature that finds a reason of its own,
+// such as an account that is gone, answers with it too.
+func Over(why string) *fault.Error {
 	return fault.New(fault.Gone, "link_over", "This link is over: it was used, replaced by a newer one, or is too old.").
 		Under("ASVS 6.5.1 a link or code works once, for what it was asked for, in its time").
 		Compare("link", "open", why)
