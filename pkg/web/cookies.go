@@ -8,13 +8,14 @@ import (
 )
 
 // Cookies are the cookies of a browser: the one that knows it before and
-// besides any session, the session, and who signed in with it before. All are
+// besides any session, the session, who signed in with it before, and the link
+// of a mail that was followed. All are
 // HttpOnly, SameSite=Lax, Path=/ and without Domain; on https they are Secure
 // and carry the __Host- prefix, so that no other host can set them. A broken
 // cookie is none.
 type Cookies struct {
-	secure                  bool
-	browser, session, known string // names
+	secure                        bool
+	browser, session, known, link string // names
 }
 
 // browserLife is how long a browser is known: it outlives sessions, because a
@@ -22,9 +23,11 @@ type Cookies struct {
 const browserLife = 180 * 24 * time.Hour
 
 func newCookies(secure bool) Cookies {
-	c := Cookies{secure: secure, browser: "portico_browser", session: "portico_session", known: "portico_known"}
+	c := Cookies{secure: secure, browser: "portico_browser", session: "portico_session", known: "portico_known", link: "portico_link"}
 	if secure { // __Host- demands Secure and Path=/, so an http issuer goes without
-		c.browser, c.session, c.known = "__Host-"+c.browser, "__Host-"+c.session, "__Host-"+c.known
+		for _, name := range []*string{&c.browser, &c.session, &c.known, &c.link} {
+			*name = "__Host-" + *name
+		}
 	}
 	return c
 }
@@ -72,6 +75,19 @@ func (c Cookies) Known(r *http.Request) string {
 func (c Cookies) SetKnown(w http.ResponseWriter, value string) {
 	c.set(w, c.known, value, browserLife)
 }
+
+// Link returns the link of a mail that was followed in this browser, a
+// secret.ConfirmLink, or "". Its shape is proven, nothing else.
+func (c Cookies) Link(r *http.Request) string { return read(r, c.link, secret.ConfirmLink) }
+
+// SetLink takes the link of a mail out of the address of the page, where it
+// would be seen in histories and logs. It stays for life at most.
+func (c Cookies) SetLink(w http.ResponseWriter, link string, life time.Duration) {
+	c.set(w, c.link, link, max(life, time.Second))
+}
+
+// ClearLink takes the link from the browser.
+func (c Cookies) ClearLink(w http.ResponseWriter) { c.set(w, c.link, "", -time.Second) }
 
 // set replaces what this answer said of the cookie before.
 func (c Cookies) set(w http.ResponseWriter, name, value string, age time.Duration) {

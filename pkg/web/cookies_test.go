@@ -11,7 +11,7 @@ import (
 )
 
 func TestCookieAttributes(t *testing.T) {
-	session := secret.New(secret.SessionCookie)
+	session, link := secret.New(secret.SessionCookie), secret.New(secret.ConfirmLink)
 	for issuer, prefix := range map[string]string{
 		"https://id.example": "__Host-", "https://id.example/auth": "__Host-", "http://localhost:8080": "", "http://127.0.0.1:8080/x": "",
 	} {
@@ -26,6 +26,9 @@ func TestCookieAttributes(t *testing.T) {
 			"session for a day":                {func(w http.ResponseWriter) { c.SetSession(w, session, 24*time.Hour) }, "portico_session", 86400, session},
 			"session for less than a second":   {func(w http.ResponseWriter) { c.SetSession(w, session, time.Millisecond) }, "portico_session", 1, session},
 			"session taken away":               {func(w http.ResponseWriter) { c.ClearSession(w) }, "portico_session", -1, ""},
+			"link of a mail":                   {func(w http.ResponseWriter) { c.SetLink(w, link, time.Minute) }, "portico_link", 60, link},
+			"link of a mail, at its end":       {func(w http.ResponseWriter) { c.SetLink(w, link, 0) }, "portico_link", 1, link},
+			"link of a mail taken away":        {func(w http.ResponseWriter) { c.ClearLink(w) }, "portico_link", -1, ""},
 			"browser":                          {func(w http.ResponseWriter) { c.Browser(w, request("GET", "/")) }, "portico_browser", 180 * 86400, "?"},
 		} {
 			w := httptest.NewRecorder()
