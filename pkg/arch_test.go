@@ -43,7 +43,7 @@ var (
 	}
 	domain = []string{
 		"pkg/audit", "pkg/client", "pkg/scope", "pkg/user", "pkg/claims", "pkg/grant", "pkg/session", "pkg/flow",
-		"pkg/assurance", "pkg/keyring", "pkg/access", "pkg/apikey", "pkg/limit", "pkg/mail", "pkg/webhook",
+		"pkg/assurance", "pkg/keyring", "pkg/access", "pkg/apikey", "pkg/limit", "pkg/mail/...", "pkg/webhook",
 		"pkg/revocation", "pkg/explain",
 	}
 	identity = []string{
