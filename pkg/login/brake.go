@@ -64,9 +64,14 @@ func (b *brake) account(u *user.User, typed string) string {
 // (NIST SP 800-63B §3.2.2).
 func (t *tries) account(ctx context.Context, account string, known bool, d device) error {
 	if known {
-		account += " device:" + t.brake.fp.Of(identifier, d.browser)
+		account = t.brake.within(account, d)
 	}
 	return t.take(ctx, t.brake.rules.LoginAccount, account, "OWASP ASVS 6.3.1 failures per account")
+}
+
+// within names an account on a device that it was used on before.
+func (b *brake) within(account string, d device) string {
+	return account + " device:" + b.fp.Of(identifier, d.browser)
 }
 
 func (t *tries) take(ctx context.Context, rule limit.Rule, key, clause string) error {

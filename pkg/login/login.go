@@ -47,6 +47,8 @@ type Deps struct {
 	Spreads     limit.Spreads
 	Fingerprint *secret.Fingerprinter
 	Audit       audit.Recorder
+	// Recover offers a link to who forgot their password.
+	Recover bool
 	// Suspected hears of attacks that are suspected, by audit event. Nil:
 	// nobody does.
 	Suspected func(event string)
@@ -136,6 +138,9 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *vi
 	}
 	if h.Dispatcher.opener.Signup && !v.Flow.Registered {
 		page.Register = at(protocol.PathSignup, id)
+	}
+	if h.Recover {
+		page.Recover = at(protocol.PathRecover, id)
 	}
 	if v.User != nil {
 		page.Switch = at(PathAccount, id)

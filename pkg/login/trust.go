@@ -1,0 +1,21 @@
+package login
+
+import (
+	"net/http"
+
+	"github.com/portico-id/portico/pkg/user"
+)
+
+// Trust counts the browser as one that the person has used before, with no
+// failures: they have just proven otherwise that the account is theirs. It
+// signs nobody in. Without it who guessed at their own password until they
+// gave up would wait at the new one.
+func (h *Handler) Trust(w http.ResponseWriter, r *http.Request, userID string) error {
+	d := h.device(r)
+	key := h.brake.within(h.brake.account(&user.User{ID: userID}, ""), d)
+	if err := h.Gate.Store.Reset(r.Context(), h.Rules.LoginAccount, key); err != nil {
+		return err
+	}
+	h.Kit.Cookies.SetKnown(w, d.with(userID))
+	return nil
+}
