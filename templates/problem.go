@@ -30,15 +30,16 @@ var (
 	// Unreadable says that a field holds characters no keyboard sends.
 	Unreadable = Problem{key: "problem.unreadable"}
 
-	NameMissing     = Problem{key: "problem.name_missing"}
-	NameTooLong     = Problem{key: "problem.name_too_long"}
-	EmailMissing    = Problem{key: "problem.email_missing"}
-	EmailMalformed  = Problem{key: "problem.email_malformed"}
-	EmailRefused    = Problem{key: "problem.email_refused"} // taken or not allowed: not told which
-	PasswordMissing = Problem{key: "problem.password_missing"}
-	PasswordCommon  = Problem{key: "problem.password_common"}
-	PasswordTooLong = Problem{key: "problem.password_too_long"}
-	PasswordPerson  = Problem{key: "problem.password_person"} // is little more than a name or address
+	NameMissing       = Problem{key: "problem.name_missing"}
+	NameTooLong       = Problem{key: "problem.name_too_long"}
+	EmailMissing      = Problem{key: "problem.email_missing"}
+	IdentifierMissing = Problem{key: "problem.identifier_missing"}
+	EmailMalformed    = Problem{key: "problem.email_malformed"}
+	EmailRefused      = Problem{key: "problem.email_refused"} // taken or not allowed: not told which
+	PasswordMissing   = Problem{key: "problem.password_missing"}
+	PasswordCommon    = Problem{key: "problem.password_common"}
+	PasswordTooLong   = Problem{key: "problem.password_too_long"}
+	PasswordPerson    = Problem{key: "problem.password_person"} // is little more than a name or address
 	// PasswordBreached says that the password is known from a breach.
 	PasswordBreached = Problem{key: "problem.password_breached"}
 )

@@ -27,6 +27,7 @@ import (
 	"github.com/portico-id/portico/pkg/oidc/logout"
 	"github.com/portico-id/portico/pkg/oidc/userinfo"
 	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/recovery"
 	"github.com/portico-id/portico/pkg/safehttp"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/signup"
@@ -48,6 +49,7 @@ type endpoints struct {
 	login      *login.Handler
 	consent    *consent.Handler
 	signup     *signup.Handler
+	recovery   *recovery.Handler
 	account    *account.Handler
 }
 
@@ -128,8 +130,9 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	e.login = login.New(login.Deps{
 		Kit: s.kit, Dispatcher: dispatcher, Sessions: s.Sessions, Users: s.Users, Passwords: s.Passwords,
 		Gate: s.loginGate(), Rules: s.limitRules(), Spreads: s.short.Spreads, Suspected: s.metrics.Suspected,
-		Fingerprint: s.fingerprint, Audit: s.audit,
+		Fingerprint: s.fingerprint, Audit: s.audit, Recover: s.Mail.Enabled(),
 	})
+	e.recovery = s.openRecovery(opener, e.login)
 	e.account = s.openAccount(opener, dispatcher)
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
 	e.signup = signup.New(signup.Deps{

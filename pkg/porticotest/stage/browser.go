@@ -107,6 +107,7 @@ const (
 	SessionCookie = "__Host-portico_session"
 	BrowserCookie = "__Host-portico_browser"
 	KnownCookie   = "__Host-portico_known"
+	LinkCookie    = "__Host-portico_link"
 )
 
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)

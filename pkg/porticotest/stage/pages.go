@@ -10,6 +10,7 @@ import (
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login"
+	"github.com/portico-id/portico/pkg/recovery"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/signup"
 )
@@ -32,7 +33,12 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	next := login.NewDispatcher(s.Kit, s.Flows, s.Opener, s.Finisher)
 	pages := login.New(login.Deps{
 		Kit: s.Kit, Dispatcher: next, Sessions: s.Sessions, Users: s.Users,
-		Passwords: s.Passwords, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Spreads: s.Spreads, Fingerprint: s.Prints, Audit: s.Audit,
+		Passwords: s.Passwords, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Spreads: s.Spreads, Fingerprint: s.Prints, Audit: s.Audit, Recover: true,
+	})
+	forgotten := recovery.New(recovery.Deps{
+		Kit: s.Kit, Opener: s.Opener, Users: s.Users, Passwords: s.Passwords, Confirm: s.Confirmations, Letters: s.Letters,
+		Tx: s.Durable, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Fingerprint: s.Prints, Audit: s.Audit,
+		Trust: pages.Trust, Mail: true,
 	})
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
 	register := signup.New(signup.Deps{
@@ -45,6 +51,8 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	mux.Handle("/login/account", s.Kit.Pages(pages.Account))
 	mux.Handle("/consent", s.Kit.Pages(asks.Consent))
 	mux.Handle("/register", s.Kit.Pages(register.Register))
+	mux.Handle("/recover", s.Kit.Pages(forgotten.Recover))
+	mux.Handle("/recover/reset", s.Kit.Pages(forgotten.Reset))
 	// /start stands for the authorization endpoint: it hands a request over.
 	mux.Handle("/start", s.Kit.OpenPages(func(w http.ResponseWriter, req *http.Request) error {
 		return next.Next(w, req, s.Flows.Begin(s.Kit.Cookies.Browser(w, req), p.asked(req)))
