@@ -15,55 +15,72 @@ import (
 	"github.com/portico-id/portico/static"
 )
 
+// speakers are demo people by their language: pages speak that of the account
+// before that of the browser.
+var speakers = map[string]string{"en": server.DemoPeople[0], "de": server.DemoPeople[1]}
+
 // The pages that a plain login does not come by.
 func TestChromiumPages(t *testing.T) {
 	s := porticotest.New(t)
 	app := newWebApp(t, porticotest.Web)
 	stranger := registerStranger(t, s)
 	for name, tt := range map[string]struct {
-		prepare func(*tab)
+		prepare func(tb *tab, who string)
 		hosts   []string
 		shows   string
 	}{
-		"register": {shows: "register-submit", prepare: func(tb *tab) { tb.visit(app.request(s, "prompt", "create")) }},
-		"register-error": {shows: "password-problem", prepare: func(tb *tab) {
+		"register": {shows: "register-submit", prepare: func(tb *tab, _ string) { tb.visit(app.request(s, "prompt", "create")) }},
+		"register-error": {shows: "password-problem", prepare: func(tb *tab, _ string) {
 			tb.visit(app.request(s, "prompt", "create"))
 			tb.fill("name", "Alice", "email", server.DemoPeople[0], "password", "short")
 			tb.press("register-submit")
 		}},
-		"chooser": {shows: "chooser-other", prepare: func(tb *tab) {
+		"recover":      {shows: "recover-submit", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathRecover) }},
+		"recover-sent": {shows: "recover-back", prepare: func(tb *tab, who string) { forget(tb, s, who) }},
+		"reset": {shows: "reset-submit", prepare: func(tb *tab, who string) {
+			forget(tb, s, who)
+			tb.visit(s.Letter(who).Link)
+		}},
+		"reset-error": {shows: "password-problem", prepare: func(tb *tab, who string) {
+			forget(tb, s, who)
+			tb.visit(s.Letter(who).Link)
+			tb.fill("password", "short")
+			tb.press("reset-submit")
+		}},
+		"reset-over": {shows: "reset-again", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathRecoverReset + "?link=gone") }},
+		"chooser": {shows: "chooser-other", prepare: func(tb *tab, who string) {
 			tb.visit(app.request(s))
-			tb.signIn(server.DemoPeople[0])
+			tb.signIn(who)
 			tb.visit(app.request(s, "prompt", "select_account"))
 		}},
-		"login-again": {shows: "login-submit", prepare: func(tb *tab) {
+		"login-again": {shows: "login-submit", prepare: func(tb *tab, who string) {
 			tb.visit(app.request(s))
-			tb.signIn(server.DemoPeople[0])
+			tb.signIn(who)
 			tb.visit(app.request(s, "prompt", "login"))
 		}},
-		"login-stranger": {shows: "login-submit", hosts: []string{stranger.logo}, prepare: func(tb *tab) {
+		"login-stranger": {shows: "login-submit", hosts: []string{stranger.logo}, prepare: func(tb *tab, _ string) {
 			tb.visit(s.URL + s.AuthorizeURL(stranger.App, "openid"))
 		}},
-		"consent-stranger": {shows: "consent-allow", hosts: []string{stranger.logo}, prepare: func(tb *tab) {
+		"consent-stranger": {shows: "consent-allow", hosts: []string{stranger.logo}, prepare: func(tb *tab, who string) {
 			tb.visit(s.URL + s.AuthorizeURL(stranger.App, "openid profile email address phone offline_access roles orders:read orders:write"))
-			tb.signIn(server.DemoPeople[1])
+			tb.signIn(who)
 		}},
-		"error": {shows: "request-id", prepare: func(tb *tab) {
+		"error": {shows: "request-id", prepare: func(tb *tab, _ string) {
 			tb.visit(app.request(s, "redirect_uri", "https://nowhere.example/"))
 		}},
-		"not-found": {shows: "request-id", prepare: func(tb *tab) { tb.visit(s.URL + "/nowhere") }},
-		"logout-client": {shows: "logout-confirm", prepare: func(tb *tab) {
+		"not-found": {shows: "request-id", prepare: func(tb *tab, _ string) { tb.visit(s.URL + "/nowhere") }},
+		"logout-client": {shows: "logout-confirm", prepare: func(tb *tab, who string) {
 			tb.visit(app.request(s))
-			tb.signIn(server.DemoPeople[0])
+			tb.signIn(who)
 			tb.visit(s.URL + protocol.PathLogout + "?client_id=" + app.ID)
 		}},
-		"stayed": {shows: "main", prepare: func(tb *tab) {
+		"stayed": {shows: "main", prepare: func(tb *tab, who string) {
 			tb.visit(app.request(s))
-			tb.signIn(server.DemoPeople[0])
+			tb.signIn(who)
 			tb.visit(s.URL + protocol.PathLogout)
 			tb.press("logout-stay")
 		}},
-		"playground": {shows: "playground-signin", prepare: func(tb *tab) { tb.visit(s.URL + protocol.PathPlayground) }},
+		"playground": {shows: "playground-signin", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathPlayground) }},
 	} {
 		for _, language := range []string{"en", "de"} {
 			t.Run(name+" "+language, func(t *testing.T) {
@@ -71,7 +88,7 @@ func TestChromiumPages(t *testing.T) {
 				tb.do(command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
 					Headers: network.Headers{"Accept-Language": language},
 				}))
-				tt.prepare(tb)
+				tt.prepare(tb, speakers[language])
 				tb.shows(tt.shows)
 				if got := evaluate[string](tb, `document.documentElement.lang`); got != language {
 					t.Errorf("the page is in %q, want %q", got, language)
@@ -90,6 +107,14 @@ func TestChromiumPages(t *testing.T) {
 			})
 		}
 	}
+}
+
+// forget asks for a mail to somebody who forgot their password.
+func forget(tb *tab, s *porticotest.Server, who string) {
+	tb.t.Helper()
+	tb.visit(s.URL + protocol.PathRecover)
+	tb.fill("username", who)
+	tb.press("recover-submit")
 }
 
 // stranger is an application that registered itself with everything that
