@@ -73,7 +73,7 @@ func Remover(users *user.Service, letters Letters) func(ctx context.Context, lim
 			if gone.Locale != "" {
 				to.Locales = []string{gone.Locale}
 			}
-			return notice(ctx, letters, to, templates.Letter{Key: "deleted", Name: gone.Name})
+			return post(ctx, letters, to, templates.Letter{Key: "deleted", Name: gone.Name})
 		})
 	}
 }
