@@ -54,7 +54,7 @@ var (
 	engine    = []string{"pkg/oauth/...", "pkg/oidc/..."}
 	operators = []string{"pkg/admin/...", "pkg/console/...", "pkg/playground/..."}
 	public    = []string{"pkg/resource/..."}
-	equipment = []string{"pkg/config/...", "pkg/observe/...", "pkg/job/..."}
+	equipment = []string{"pkg/config/...", "pkg/observe/...", "pkg/job/...", "pkg/brand"}
 	compose   = []string{"pkg/server/...", "pkg/cli/...", "cmd/..."}
 	proving   = []string{"pkg/porticotest/...", "pkg/bench/...", "storage/storagetest/...", "storage/throwaway/..."}
 )

@@ -129,7 +129,7 @@ var letterSet = sync.OnceValue(func() *Set {
 	if err != nil {
 		panic(err)
 	}
-	return mustSet(newSet(files, d, nil))
+	return mustSet(newSet(files.ReadFile, d, nil))
 })
 
 func bare() Lang { return Lang{words: letterSet().catalogue.all[0]} }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,9 +18,9 @@ type Own struct {
 	// Look is the server's, Looks are those of applications by client id.
 	Look  Look
 	Looks map[string]Look
-	// Files holds templates/…, which replace ours of the same name, and
-	// messages/<language>.json; nil: none.
-	Files fs.FS
+	// Files are templates/…, which replace ours of the same name, and
+	// messages/<language>.json.
+	Files map[string][]byte
 	// Assets finds the path of an operator's static file by its name, for
 	// {{.Asset "name"}}; nil: there are none.
 	Assets func(name string) (path string, ok bool)
@@ -57,15 +58,17 @@ func own(o Own) (*Set, error) {
 		}
 	}
 	for _, name := range templates {
-		source, err := fs.ReadFile(o.Files, ownFolder+name)
-		if err != nil {
-			return nil, err
-		}
-		if err := examine(string(source), words, o.Assets); err != nil {
+		if err := examine(string(o.Files[ownFolder+name]), words, o.Assets); err != nil {
 			return nil, fmt.Errorf("%s%s%w", ownFolder, name, err)
 		}
 	}
-	s, err := newSet(overlay{o.Files, files}, words, o.Assets)
+	over := func(name string) ([]byte, error) {
+		if source, ok := o.Files[ownFolder+name]; ok {
+			return source, nil
+		}
+		return files.ReadFile(name)
+	}
+	s, err := newSet(over, words, o.Assets)
 	if err != nil {
 		return nil, located(err)
 	}
@@ -76,26 +79,19 @@ const ownFolder = "templates/"
 
 // ownNames lists the operator's templates, by the names they replace, and
 // messages.
-func ownNames(own fs.FS) (templates, messages []string, err error) {
-	if own == nil {
-		return nil, nil, nil
-	}
+func ownNames(own map[string][]byte) (templates, messages []string, err error) {
 	ours := replaceable()
-	err = fs.WalkDir(own, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
 		if short, ok := strings.CutPrefix(name, ownFolder); ok {
 			if !slices.Contains(ours, short) {
-				return fmt.Errorf("%s: no template of Portico has that name; there are %s", name, strings.Join(ours, ", "))
+				return nil, nil, fmt.Errorf("%s: no template of Portico has that name; there are %s", name, strings.Join(ours, ", "))
 			}
 			templates = append(templates, short)
 		} else if strings.HasPrefix(name, "messages/") {
 			messages = append(messages, name)
 		}
-		return nil
-	})
-	return templates, messages, err
+	}
+	return templates, messages, nil
 }
 
 // replaceable are the templates that an operator may replace.
@@ -105,19 +101,6 @@ var replaceable = sync.OnceValue(func() []string {
 	names = append(names, letterText)
 	return append(names, slices.DeleteFunc(pages, func(name string) bool { return strings.HasPrefix(name, "playground/") })...)
 })
-
-// overlay reads the operator's templates where they are, else ours.
-type overlay struct{ own, ours fs.FS }
-
-// Open implements fs.FS.
-func (o overlay) Open(name string) (fs.File, error) {
-	if f, err := o.own.Open(ownFolder + name); err == nil {
-		return f, nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return o.ours.Open(name)
-}
 
 var saidKey = regexp.MustCompile(`\.(?:T|N|Rich) "([^"]*)"`)
 

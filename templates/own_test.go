@@ -26,15 +26,23 @@ func ours(t *testing.T, name string, pairs ...string) []byte {
 
 func file(body string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(body)} }
 
+func contents(files fstest.MapFS) map[string][]byte {
+	read := map[string][]byte{}
+	for name, f := range files {
+		read[name] = f.Data
+	}
+	return read
+}
+
 func TestAnOperatorReplacesTemplatesWordsAndLook(t *testing.T) {
 	set, err := New(Own{
 		Look:  Look{Name: "Acme", Logo: "/static/logo.svg", LogoDark: "/static/dark.svg", Style: "/static/brand.css", Home: "https://acme.example/", Support: "https://acme.example/help"},
 		Looks: map[string]Look{"shop": {Name: "Shop <b>", Style: "/static/shop.css"}},
-		Files: fstest.MapFS{
+		Files: contents(fstest.MapFS{
 			"templates/login/login.html": {Data: ours(t, "login/login.html", `<p class="lead">`, `<p class="lead acme"><img src="{{.Asset "own.png"}}" alt="">`)},
 			"messages/en.json":           file(`{"login.title": "Come in", "problem.wait_seconds": {"one": "Wait {{.Count}} second.", "other": "Wait {{.Count}} seconds."}}`),
 			"messages/de-AT.json":        file(german(t)),
-		},
+		}),
 		Assets: func(name string) (string, bool) { return "/static/own.abc.png", name == "own.png" },
 	})
 	if err != nil {
@@ -151,7 +159,7 @@ func TestRefusesWhatWouldBreakAPage(t *testing.T) {
 		"a new language with holes":       {fstest.MapFS{"messages/it.json": file(`{"login.title": "Accedi"}`)}, "messages/it.json: a new language must say everything: it lacks"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := New(Own{Files: tt.files}); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "html/template") {
+			if _, err := New(Own{Files: contents(tt.files)}); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "html/template") {
 				t.Errorf("refused with\n%v\nwant\n%s", err, tt.want)
 			}
 		})

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -20,26 +20,24 @@ import (
 // addOwn reads an operator's messages/<language>.json over the catalogue.
 // Words of a language that is there replace ours; a language that is new must
 // be complete, or its pages would speak two.
-func (d *dictionary) addOwn(bundle *i18n.Bundle, files fs.FS) error {
-	names, err := fs.Glob(files, "messages/*.json")
-	if err != nil {
-		return err
+func (d *dictionary) addOwn(bundle *i18n.Bundle, files map[string][]byte) error {
+	if len(files) == 0 {
+		return nil
 	}
-	english := d.all[0]
-	for _, name := range names {
+	english := d.all[0].shape()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.HasPrefix(name, "messages/") {
+			continue
+		}
 		tag, err := language.Parse(strings.TrimSuffix(path.Base(name), ".json"))
 		if err != nil {
 			return fmt.Errorf("%s: the name is no language tag such as fr or pt-BR", name)
-		}
-		raw, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
 		}
 		w, fresh := d.of(tag), false
 		if w == nil {
 			w, fresh = newWords(bundle, tag), true
 		}
-		if err := w.replace(bundle, english, raw); err != nil {
+		if err := w.replace(bundle, english, files[name]); err != nil {
 			return fmt.Errorf("%s%w", name, err)
 		}
 		if fresh {
@@ -50,6 +48,11 @@ func (d *dictionary) addOwn(bundle *i18n.Bundle, files fs.FS) error {
 		}
 	}
 	return nil
+}
+
+// shape is what messages of a language look like, while its words may change.
+func (w *words) shape() *words {
+	return &words{tag: w.tag, keys: maps.Clone(w.keys), counts: maps.Clone(w.counts), places: maps.Clone(w.places)}
 }
 
 func (d *dictionary) of(tag language.Tag) *words {

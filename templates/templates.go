@@ -20,7 +20,7 @@ var files embed.FS
 
 // standard is the set that Portico ships. A template of ours that does not
 // parse stops the start.
-var standard = mustSet(newSet(files, catalogue, nil))
+var standard = mustSet(newSet(files.ReadFile, catalogue, nil))
 
 // A Set is all pages in every language: as Portico ships them, or with an
 // operator's own look, templates and words. It is safe for concurrent use.
@@ -31,6 +31,9 @@ type Set struct {
 	look      *Look
 	looks     map[string]*Look // of applications that have their own, by client id
 }
+
+// reader reads a template by its name.
+type reader func(name string) ([]byte, error)
 
 type pageKey struct {
 	words *words
@@ -47,7 +50,7 @@ func mustSet(s *Set, err error) *Set {
 	return s
 }
 
-func newSet(from fs.FS, catalogue *dictionary, assets func(string) (string, bool)) (*Set, error) {
+func newSet(from reader, catalogue *dictionary, assets func(string) (string, bool)) (*Set, error) {
 	s := &Set{catalogue: catalogue, pages: map[pageKey]*template.Template{}, letters: map[*words]letters{}, look: &Look{}}
 	names, err := fs.Glob(files, "*/*.html")
 	if err != nil {
@@ -86,8 +89,8 @@ const (
 )
 
 // parseFile adds a file to t, in the language. Errors name file and line.
-func parseFile(t *template.Template, from fs.FS, name string, w *words, assets func(string) (string, bool)) error {
-	source, err := fs.ReadFile(from, name)
+func parseFile(t *template.Template, from reader, name string, w *words, assets func(string) (string, bool)) error {
+	source, err := from(name)
 	if err != nil {
 		return err
 	}

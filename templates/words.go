@@ -45,8 +45,8 @@ func mustLoad(files fs.FS) *dictionary {
 }
 
 // loadWords reads messages/<language>/<topic>.json, and over it an operator's
-// own messages/<language>.json, if there is one.
-func loadWords(files, own fs.FS) (*dictionary, error) {
+// own messages/<language>.json.
+func loadWords(files fs.FS, own map[string][]byte) (*dictionary, error) {
 	folders, err := fs.Glob(files, "messages/*")
 	if err != nil {
 		return nil, err
@@ -68,10 +68,8 @@ func loadWords(files, own fs.FS) (*dictionary, error) {
 		}
 		d.all = append(d.all, w)
 	}
-	if own != nil {
-		if err := d.addOwn(bundle, own); err != nil {
-			return nil, err
-		}
+	if err := d.addOwn(bundle, own); err != nil {
+		return nil, err
 	}
 	tags := make([]language.Tag, len(d.all))
 	for i, w := range d.all {

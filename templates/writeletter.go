@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html"
 	"html/template"
-	"io/fs"
 	"regexp"
 	"strings"
 	texttemplate "text/template"
@@ -23,12 +22,12 @@ const (
 	letterText = "mail/letter.txt"
 )
 
-func parseLetters(from fs.FS, w *words, assets func(string) (string, bool)) (letters, error) {
+func parseLetters(from reader, w *words, assets func(string) (string, bool)) (letters, error) {
 	page := template.New("")
 	if err := parseFile(page, from, letterHTML, w, assets); err != nil {
 		return letters{}, err
 	}
-	source, err := fs.ReadFile(from, letterText)
+	source, err := from(letterText)
 	if err != nil {
 		return letters{}, err
 	}

@@ -14,8 +14,8 @@ import (
 func (sh *shell) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Look for what is wrong with this installation", Args: cobra.NoArgs,
-		Long: "Asks the issuer, the clock, the database and its rights, Redis and its persistence, the signing keys and the\n" +
-			"proxy settings. Exits with 1 when something does not work.",
+		Long: "Asks the issuer, the clock, the database and its rights, Redis and its persistence, the signing keys, the\n" +
+			"proxy settings and the branding. Exits with 1 when something does not work.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return sh.with(cmd.Context(), func(s *server.Server) error {
 				found := s.Doctor(cmd.Context())

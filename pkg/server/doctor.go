@@ -26,7 +26,7 @@ func (s *Server) Doctor(ctx context.Context) []storage.Finding {
 	} else {
 		found = append(found, s.examineSingleNode())
 	}
-	found = append(found, s.examineRevocations(ctx), s.examineKeys(), s.examineProxies())
+	found = append(found, s.examineRevocations(ctx), s.examineKeys(), s.examineProxies(), s.examineBrand())
 	return append(found, s.examineIssuer(ctx)...)
 }
 

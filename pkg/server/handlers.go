@@ -33,7 +33,6 @@ import (
 	"github.com/portico-id/portico/pkg/signup"
 	"github.com/portico-id/portico/pkg/trail"
 	"github.com/portico-id/portico/pkg/web"
-	"github.com/portico-id/portico/templates"
 )
 
 // endpoints are the handlers that routes.go lists.
@@ -62,6 +61,7 @@ func (s *Server) openHandlers(ctx context.Context) error {
 	}
 	s.kit, err = web.New(web.Config{
 		Issuer: s.cfg.IssuerURL(), TrustedProxies: s.cfg.Proxies(), FormKey: formKey, Explain: recorder{s.refusals}, Log: s.log,
+		Templates: s.brand.Templates,
 	})
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 
 func (s *Server) openDiscovery(ctx context.Context) (*discovery.Document, error) {
 	languages := []string{}
-	for _, l := range templates.Languages() {
+	for _, l := range s.brand.Templates.Languages() {
 		languages = append(languages, l.Tag())
 	}
 	doc, err := discovery.New(discovery.Config{

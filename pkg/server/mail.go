@@ -12,7 +12,7 @@ import (
 // openMail makes the outbox. Without a mail server portico dev keeps mails for
 // its mailbox, and portico serve refuses to queue one.
 func (s *Server) openMail() error {
-	cfg := mail.Config{Mailbox: s.hasMailbox()}
+	cfg := mail.Config{Templates: s.brand.Templates, Mailbox: s.hasMailbox()}
 	s.Mail = mail.NewService(s.durable.Mails, s.durable, s.sealer, cfg)
 	return nil
 }

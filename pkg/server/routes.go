@@ -52,8 +52,8 @@ func (s *Server) routes(e *endpoints) http.Handler {
 		// operation
 		{protocol.PathHealth, s.health()},
 		{protocol.PathReady, s.ready()},
-		{"/static/*", http.StripPrefix(s.kit.At(""), static.Handler())},
-		{"/favicon.ico", static.Icon(nil)},
+		{"/static/*", http.StripPrefix(s.kit.At(""), static.Handler(s.brand.Files...))},
+		{"/favicon.ico", static.Icon(s.brand.Icon)},
 	}
 	if e.register != nil {
 		below = append(below,

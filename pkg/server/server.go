@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/brand"
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/config"
@@ -67,11 +68,14 @@ type Server struct {
 	metrics     *observe.Metrics
 	tracing     *observe.Tracing
 	kit         *web.Kit
+	brand       *brand.Brand
 	discovery   *discovery.Document
 	handler     http.Handler
 	draining    atomic.Bool // readiness says no
 	last        atomic.Bool // each answer is the last of its connection
 	conns       connections
+
+	brandProblem error // why brand is Portico's, where it should not be
 }
 
 // Options say what a Server is opened for.
@@ -101,6 +105,9 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context, o Options) error {
+	if err := s.openBrand(o.Serving); err != nil {
+		return err
+	}
 	if err := s.openStores(ctx, o); err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	s.Users = user.NewService(s.durable.Users, s.durable, s.Sessions, s.audit)
 	s.Passwords, err = password.NewService(s.durable.Passwords, s.Sessions, s.audit, password.Config{
 		MemoryKiB: uint32(s.cfg.ArgonMemory), Passes: s.cfg.ArgonTime, Lanes: s.cfg.ArgonParallelism,
-		MinLength: s.cfg.PasswordMinLength, Require: s.cfg.PasswordRequire,
+		Brand: s.brand.Names(), MinLength: s.cfg.PasswordMinLength, Require: s.cfg.PasswordRequire,
 		Person: func(ctx context.Context, userID string) ([]string, error) {
 			u, err := s.Users.Get(ctx, userID)
 			if err != nil {
