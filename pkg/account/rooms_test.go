@@ -145,7 +145,7 @@ func TestApplicationsOfOthersAreNotTheirs(t *testing.T) {
 // operators and other people, or said by another event already.
 var silent = []audit.Name{
 	audit.LoginThrottled, audit.CodeIssued, audit.TokenIssued, audit.TokenRevoked, audit.ClientAuthFailed, audit.ClientCreated,
-	audit.ClientRegistered, audit.ClientUpdated, audit.ClientDeleted, audit.ClientSecretRotated, audit.UserRegistered, audit.UserInvited,
+	audit.ClientRegistered, audit.ClientUpdated, audit.ClientDeleted, audit.ClientSecretRotated, audit.UserRegistered, audit.UserInvited, audit.InvitationWithdrawn,
 	audit.UserDeleted, audit.ConfirmationRefused, audit.MailGivenUp, audit.LimitExceeded, audit.StuffingSuspected, audit.SprayingSuspected,
 	audit.KeyCreated, audit.KeyRotated, audit.KeyRevoked,
 }

@@ -40,6 +40,7 @@ const (
 	UserEnabled         Name = "user.enabled"
 	UserImported        Name = "user.imported"
 	UserInvited         Name = "user.invited"
+	InvitationWithdrawn Name = "user.invitation_withdrawn"
 	UserDeletionAsked   Name = "user.deletion_requested"
 	UserKept            Name = "user.deletion_cancelled"
 	UserDeleted         Name = "user.deleted"

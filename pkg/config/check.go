@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +78,16 @@ func (c *Config) checkValues(at func(key string) string) []error {
 			add(key, "is %q; %v", r, err)
 		}
 	}
+	for _, role := range c.SignupRoles {
+		if !signupRole.MatchString(role) || strings.HasPrefix(role, "portico:") {
+			add("signup_roles", "%q is no role for everybody: up to 64 letters, digits and : . _ - /, and not one of Portico's own, such as portico:admin", role)
+		}
+	}
+	for _, domain := range c.SignupDomains {
+		if !signupDomain.MatchString(domain) {
+			add("signup_domains", "%q is no domain such as example.com", domain)
+		}
+	}
 	for _, kind := range c.PasswordRequire {
 		oneOf("password_require", kind, "digit", "upper", "lower", "symbol")
 	}
@@ -121,6 +132,11 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	}
 	return problems
 }
+
+var (
+	signupRole   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9:._/-]{0,63}$`)
+	signupDomain = regexp.MustCompile(`^[\p{L}\p{N}]([\p{L}\p{N}\p{M}.-]*[\p{L}\p{N}\p{M}])?$`)
+)
 
 // checkMail looks at how mail leaves.
 func (c *Config) checkMail(add func(key, format string, args ...any)) {

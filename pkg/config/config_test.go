@@ -83,6 +83,9 @@ func TestMistakes(t *testing.T) {
 		"issuer with a query":    {env: []string{"PORTICO_ISSUER=https://a.example?x=1"}, want: []string{"no query"}},
 		"issuer over http":       {env: []string{"PORTICO_ISSUER=http://a.example"}, want: []string{"https://"}},
 		"issuer with a person":   {env: []string{"PORTICO_ISSUER=https://u:p@a.example"}, want: []string{"no user name"}},
+		"everybody an admin":     {env: []string{"PORTICO_SIGNUP_ROLES=shopper,portico:admin"}, want: []string{"PORTICO_SIGNUP_ROLES:", `"portico:admin"`}},
+		"no role":                {env: []string{"PORTICO_SIGNUP_ROLES=a role"}, want: []string{"PORTICO_SIGNUP_ROLES:"}},
+		"no domain":              {env: []string{"PORTICO_SIGNUP_DOMAINS=@example.com"}, want: []string{"PORTICO_SIGNUP_DOMAINS:", "such as example.com"}},
 		"issuer in capitals":     {env: []string{"PORTICO_ISSUER=https://A.example"}, want: []string{"lower case: a.example"}},
 	}
 	for name, tt := range tests {

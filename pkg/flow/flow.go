@@ -90,6 +90,9 @@ type Flow struct {
 	// Confirmation is the id of the proof of an e-mail address that this flow
 	// waits for; empty: none.
 	Confirmation string `json:",omitempty"`
+	// Invitation is the id of the invitation that the browser came with; empty:
+	// none.
+	Invitation string `json:",omitempty"`
 	// Consented holds when the person pressed allow within this flow.
 	Consented bool
 	// Step is the page last shown, for the way back.

@@ -201,3 +201,24 @@ func FuzzValidEmail(f *testing.F) {
 		}
 	})
 }
+
+func TestAcceptTerms(t *testing.T) {
+	s := stage.New(t)
+	u := s.Person(t, "ann@example.test")
+	for _, version := range []string{"2026-01", "2026-01", "2026-11"} {
+		if err := s.Users.AcceptTerms(ctx, u.ID, version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Users.Get(ctx, u.ID)
+	if err != nil || got.TermsVersion != "2026-11" || got.TermsAcceptedAt.IsZero() || got.Name != u.Name || got.Email != u.Email {
+		t.Errorf("the person is %+v, %v", got, err)
+	}
+	events := s.Audit.Named(audit.TermsAccepted)
+	if len(events) != 2 || events[1].UserID != u.ID || events[1].Data["version"] != "2026-11" {
+		t.Errorf("audit has %+v, want each version once", events)
+	}
+	if err := s.Users.AcceptTerms(ctx, "nobody", "2026-11"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("nobody accepts: %v", err)
+	}
+}
