@@ -48,7 +48,7 @@ var (
 	}
 	identity = []string{
 		"pkg/password/...", "pkg/confirm/...", "pkg/totp/...", "pkg/passkey/...", "pkg/recovery/...",
-		"pkg/federation/...", "pkg/consent/...", "pkg/login/...", "pkg/account/...", "pkg/signup/...",
+		"pkg/federation/...", "pkg/consent/...", "pkg/login/...", "pkg/account/...", "pkg/signup/...", "pkg/terms/...",
 	}
 	kit       = []string{"pkg/web/..."}
 	engine    = []string{"pkg/oauth/...", "pkg/oidc/..."}

@@ -151,18 +151,29 @@ func (Chooser) Template() string { return "login/chooser.html" }
 // Images implements Illustrated.
 func (p Chooser) Images() []string { return p.Client.images() }
 
-// Register makes an account. Fields sent: name, email, password.
+// Register makes an account. Fields sent: name, email, username, password,
+// terms (value "on").
 type Register struct {
 	Form
 	Client      *Client // nil: Portico itself
 	Name, Email string  // what the person entered
+	// Invited holds when somebody was asked in; EmailFixed when it was this
+	// very address: the field is read-only.
+	Invited, EmailFixed bool
+	// Username is what the person entered; the field is shown when
+	// AskUsername, and may stay empty unless UsernameNeeded.
+	Username                    string
+	AskUsername, UsernameNeeded bool
 	// PasswordMin is the least number of characters of a password, for the
 	// hint; zero: 15.
 	PasswordMin int
 	// PasswordKinds are the kinds of characters that a password must hold.
 	PasswordKinds []string
+	// Terms are the documents that the operator shows; Accepted ticks the box.
+	Terms    Terms
+	Accepted bool
 	// Problem concerns the whole form, the others their field.
-	Problem, NameProblem, EmailProblem, PasswordProblem Problem
+	Problem, NameProblem, EmailProblem, UsernameProblem, PasswordProblem, TermsProblem Problem
 	// Login is the path below the issuer that leads to the sign-in; empty hides.
 	Login string
 }

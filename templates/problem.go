@@ -35,11 +35,18 @@ var (
 	EmailMissing      = Problem{key: "problem.email_missing"}
 	IdentifierMissing = Problem{key: "problem.identifier_missing"}
 	EmailMalformed    = Problem{key: "problem.email_malformed"}
-	EmailRefused      = Problem{key: "problem.email_refused"} // taken or not allowed: not told which
-	PasswordMissing   = Problem{key: "problem.password_missing"}
-	PasswordCommon    = Problem{key: "problem.password_common"}
-	PasswordTooLong   = Problem{key: "problem.password_too_long"}
-	PasswordPerson    = Problem{key: "problem.password_person"} // is little more than a name or address
+	EmailRefused      = Problem{key: "problem.email_refused"} // by its domain, never because it is taken
+	UsernameMalformed = Problem{key: "problem.username_malformed"}
+	UsernameReserved  = Problem{key: "problem.username_reserved"}
+	TermsMissing      = Problem{key: "problem.terms_missing"}
+	// SignupCodeWrong is a code that is not the one of the mail.
+	SignupCodeWrong = Problem{key: "problem.code_wrong"}
+	CodeMissing     = Problem{key: "problem.code_missing"}
+
+	PasswordMissing = Problem{key: "problem.password_missing"}
+	PasswordCommon  = Problem{key: "problem.password_common"}
+	PasswordTooLong = Problem{key: "problem.password_too_long"}
+	PasswordPerson  = Problem{key: "problem.password_person"} // is little more than a name or address
 	// PasswordBreached says that the password is known from a breach.
 	PasswordBreached = Problem{key: "problem.password_breached"}
 )

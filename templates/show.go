@@ -60,7 +60,31 @@ func (s Scope) Words() string {
 
 // Failed reports whether anything entered did not count.
 func (p Register) Failed() bool {
-	return p.Problem.Is() || p.NameProblem.Is() || p.EmailProblem.Is() || p.PasswordProblem.Is()
+	return p.Problem.Is() || p.first() != ""
+}
+
+// Focus reports whether the field is the one to begin with: the first that
+// did not count, else the first of all.
+func (p Register) Focus(field string) bool {
+	if first := p.first(); first != "" {
+		return field == first
+	}
+	return field == "name"
+}
+
+func (p Register) first() string {
+	for _, f := range []struct {
+		name    string
+		problem Problem
+	}{
+		{"name", p.NameProblem}, {"email", p.EmailProblem}, {"username", p.UsernameProblem},
+		{"password", p.PasswordProblem}, {"terms", p.TermsProblem},
+	} {
+		if f.problem.Is() {
+			return f.name
+		}
+	}
+	return ""
 }
 
 // NewPassword returns the field of the password.

@@ -17,6 +17,7 @@ var drawable = []Page{
 	Login{}, Consent{}, Chooser{}, Register{}, Logout{}, SignedOut{}, Error{}, FormPost{},
 	Overview{}, Profile{}, EmailPage{}, Prove{}, Proven{}, ChangePassword{}, Sessions{}, Applications{}, History{},
 	DataPage{}, Delete{}, Leaving{}, Keep{},
+	SignupCode{}, SignupLink{}, SignupName{}, SignupDone{}, SignupOver{}, AcceptTerms{},
 	Recover{}, RecoverSent{}, Reset{}, ResetOver{}, ResetDone{},
 	Playground{}, Mailbox{}, MailboxMail{},
 }

@@ -13,7 +13,7 @@ import (
 func (s *Service) Waiting(ctx context.Context, p Purpose, id string) (*Confirmation, error) {
 	c, err := s.store.ByID(ctx, id)
 	if fault.Is(err, fault.NotFound) {
-		return nil, over("unknown")
+		return nil, Over("unknown")
 	} else if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ import (
 	"github.com/portico-id/portico/pkg/safehttp"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/signup"
+	"github.com/portico-id/portico/pkg/terms"
 	"github.com/portico-id/portico/pkg/trail"
 	"github.com/portico-id/portico/pkg/web"
 )
@@ -50,6 +51,7 @@ type endpoints struct {
 	signup     *signup.Handler
 	recovery   *recovery.Handler
 	account    *account.Handler
+	terms      *terms.Handler
 }
 
 // openHandlers joins services to pages and endpoints: siblings meet here, by
@@ -135,10 +137,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	e.recovery = s.openRecovery(opener, e.login)
 	e.account = s.openAccount(opener, dispatcher)
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
-	e.signup = signup.New(signup.Deps{
-		Kit: s.kit, Opener: opener, Next: dispatcher, Users: s.Users, Passwords: s.Passwords, Limits: s.short.Limits,
-		Audit: s.audit, Mode: signup.Mode(s.cfg.Signup), LimitFactor: s.cfg.LimitFactor,
-	})
+	s.openSignup(e, opener, dispatcher)
 	e.logout = logout.New(logout.Deps{
 		Kit: s.kit, Issuer: s.cfg.Issuer, Sessions: s.Sessions, Users: s.Users, Clients: s.Clients, Hints: s.Keys, Parking: flows,
 	})

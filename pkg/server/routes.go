@@ -45,6 +45,8 @@ func (s *Server) routes(e *endpoints) http.Handler {
 		{protocol.PathLogin + "/account", page(e.login.Account)},
 		{protocol.PathConsent, page(e.consent.Consent)},
 		{protocol.PathSignup, page(e.signup.Register)},
+		{protocol.PathSignupConfirm, page(e.signup.Confirm)},
+		{protocol.PathTerms, page(e.terms.Ask)},
 		{protocol.PathLogoutConfirm, page(e.logout.Confirm)},
 		{protocol.PathSignedOut, page(e.logout.SignedOut)},
 		{"/", page(s.home)},

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/paging"
 	"github.com/portico-id/portico/pkg/porticotest"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -193,15 +194,23 @@ func TestARegistrationThatIsSentFiftyTimesMakesOneAccount(t *testing.T) {
 		t.Fatalf("no registration: %s %d %s", page.URL, page.Status, page.Text())
 	}
 	const email = "carol@example.com"
-	resubmit(t, b, page, url.Values{"name": {"Carol"}, "email": {email}, "password": {server.DemoPassword}})
-	if _, err := s.Users.ByIdentifier(t.Context(), email); err != nil {
-		t.Fatalf("no account was made: %v", err)
+	resubmit(t, b, page, url.Values{"name": {"Carol"}, "email": {email}, "password": {"many unrelated words"}})
+	if _, err := s.Users.ByIdentifier(t.Context(), email); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("there is an account before the address is proven: %v", err)
 	}
+	proof := b.Get(s.Letter(email).Link)
+	if !proof.Has("confirm-submit") {
+		t.Fatalf("the link leads to %s %d %s", proof.URL, proof.Status, proof.Text())
+	}
+	proof.URL.Path, proof.URL.RawQuery = protocol.PathSignupConfirm, ""
+	resubmit(t, b, proof, nil)
 	people, err := s.Users.List(t.Context(), paging.Page{Size: 100})
 	if err != nil || len(people) != len(server.DemoPeople)+1 {
 		t.Errorf("%d people are there (%v), want one more than %d", len(people), err, len(server.DemoPeople))
 	}
-	first := b.SignIn(page.URL.String(), email).URL.Query().Get(protocol.Code)
+	login := b.Get(strings.Replace(page.URL.String(), protocol.PathSignup, protocol.PathLogin, 1)).
+		Submit(map[string]string{"username": email, "password": "many unrelated words"}, "", "")
+	first := login.Submit(nil, "decision", "allow").URL.Query().Get(protocol.Code)
 	if first == "" {
 		t.Fatal("the registration led to no code")
 	}

@@ -172,7 +172,9 @@ var endpoints = []endpoint{
 	{path: protocol.PathLogin, methods: "GET HEAD POST", page: true, params: []string{"flow", "username", "password", "form_token"}},
 	{path: protocol.PathLogin + "/account", methods: "GET HEAD POST", page: true, params: []string{"flow", "decision"}},
 	{path: protocol.PathConsent, methods: "GET HEAD POST", page: true, params: []string{"flow", "decision"}},
-	{path: protocol.PathSignup, methods: "GET HEAD POST", page: true, params: []string{"flow", "name", "email", "password"}},
+	{path: protocol.PathSignup, methods: "GET HEAD POST", page: true, params: []string{"flow", "name", "email", "password", "username", "terms", "invitation"}},
+	{path: protocol.PathSignupConfirm, methods: "GET HEAD POST", page: true, params: []string{"flow", "link", "code", "proven", "decision"}},
+	{path: protocol.PathTerms, methods: "GET HEAD POST", page: true, params: []string{"flow", "decision"}},
 }
 
 // pairs writes parameters in the order given.

@@ -13,6 +13,8 @@ import (
 	"github.com/portico-id/portico/pkg/recovery"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/signup"
+	"github.com/portico-id/portico/pkg/terms"
+	"github.com/portico-id/portico/templates"
 )
 
 // Pages is a stage with the step pages served, for one application.
@@ -23,6 +25,8 @@ type Pages struct {
 	// Next leads from step to step; Mux takes more pages.
 	Next *login.Dispatcher
 	Mux  *http.ServeMux
+	// Signup may be given another policy before it serves.
+	Signup *signup.Handler
 }
 
 // NewPages returns a stage with its pages. change may make the application
@@ -41,16 +45,23 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		Trust: pages.Trust, Mail: true,
 	})
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
+	watch := &limit.Watch{Audit: s.Audit, Count: func(string) {}}
 	register := signup.New(signup.Deps{
-		Kit: s.Kit, Opener: s.Opener, Next: next, Users: s.Users,
-		Passwords: s.Passwords, Limits: s.Limits, Audit: s.Audit, Mode: signup.Open,
+		Kit: s.Kit, Opener: s.Opener, Next: next, Greeter: pages, Users: s.Users, Passwords: s.Passwords,
+		Proofs: s.Confirmations, Letters: s.Letters, Tx: s.Durable, Gate: limit.Gate{Store: s.Limits, Refused: watch.Refused},
+		Fingerprint: s.Prints, Audit: s.Audit, Config: signup.Config{Mode: signup.Open},
 	})
+	accept := terms.New(terms.Deps{Kit: s.Kit, Opener: s.Opener, Steps: next, People: s.Users, Sessions: s.Sessions, Terms: templates.Terms{
+		TermsURL: "https://app.example.test/terms", PrivacyURL: "https://app.example.test/privacy",
+	}})
 	mux := http.NewServeMux()
-	p := &Pages{Stage: s, App: s.Client(t, change...), Next: next, Mux: mux}
+	p := &Pages{Stage: s, App: s.Client(t, change...), Next: next, Mux: mux, Signup: register}
 	mux.Handle("/login", s.Kit.Pages(pages.Login))
 	mux.Handle("/login/account", s.Kit.Pages(pages.Account))
 	mux.Handle("/consent", s.Kit.Pages(asks.Consent))
+	mux.Handle("/login/terms", s.Kit.Pages(accept.Ask))
 	mux.Handle("/register", s.Kit.Pages(register.Register))
+	mux.Handle("/register/confirm", s.Kit.Pages(register.Confirm))
 	mux.Handle("/recover", s.Kit.Pages(forgotten.Recover))
 	mux.Handle("/recover/reset", s.Kit.Pages(forgotten.Reset))
 	// /start stands for the authorization endpoint: it hands a request over.
