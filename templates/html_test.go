@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"golang.org/x/net/html"
+	"golang.org/x/text/language"
 )
 
 // document is a parsed page with the questions that tests ask of it.
@@ -153,7 +154,7 @@ func TestStrangersTextIsBoundedAndKeepsItsDirection(t *testing.T) {
 func TestPagesAreAccessible(t *testing.T) {
 	everyPage(t, func(t *testing.T, name, page string, d document) {
 		root := d.named("html")[0]
-		if attr(root, "lang") == "" || attr(root, "dir") != "ltr" {
+		if lang := attr(root, "lang"); lang == "" || attr(root, "dir") != direction(language.MustParse(lang)) {
 			t.Errorf("<html lang=%q dir=%q>", attr(root, "lang"), attr(root, "dir"))
 		}
 		if got := len(d.named("h1")); got != 1 {
