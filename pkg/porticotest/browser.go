@@ -20,6 +20,8 @@ type Browser struct {
 	issuer *url.URL
 	// Requests counts what was sent, redirects included.
 	Requests int
+	// Header is sent with every request, as a proxy or an extension adds one.
+	Header http.Header
 }
 
 // NewBrowser returns a browser that has never been here.
@@ -94,6 +96,9 @@ func (b *Browser) follow(req *http.Request) *Page {
 	b.tb.Helper()
 	for range maxRedirects {
 		b.Requests++
+		for name, values := range b.Header {
+			req.Header[name] = values
+		}
 		res, err := b.http.Do(req)
 		if err != nil {
 			b.tb.Fatalf("%s %s: %v", req.Method, req.URL.Redacted(), err)
