@@ -77,8 +77,11 @@ func (p Register) first() string {
 		name    string
 		problem Problem
 	}{
-		{"name", p.NameProblem}, {"email", p.EmailProblem}, {"username", p.UsernameProblem},
-		{"password", p.PasswordProblem}, {"terms", p.TermsProblem},
+		{"name", p.NameProblem},
+		{"email", p.EmailProblem},
+		{"username", p.UsernameProblem},
+		{"password", p.PasswordProblem},
+		{"terms", p.TermsProblem},
 	} {
 		if f.problem.Is() {
 			return f.name

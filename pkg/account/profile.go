@@ -186,6 +186,10 @@ func (h *Handler) problems(trial, have *user.User, sent map[string]string, found
 			found[name] = templates.Unreadable
 		case name == "username" && value == "" && h.UsernameRequired:
 			found[name] = templates.UsernameMissing
+		case name == "username" && value != "" && value != have.Username && fault.CodeOf(user.CheckChoice(value)) == user.CodeReserved:
+			found[name] = templates.UsernameReserved
+		case name == "username" && value != "" && value != have.Username && user.CheckChoice(value) != nil:
+			found[name] = templates.UsernameMalformed
 		}
 	}
 	for name := range found {

@@ -210,7 +210,7 @@ func (c *Config) CheckServe() error {
 	need(c.EncryptionKeys != "", "no encryption key: set PORTICO_ENCRYPTION_KEYS (or PORTICO_ENCRYPTION_KEYS_FILE); make one with: openssl rand -base64 32")
 	need((c.TLSCertFile == "") == (c.TLSKeyFile == ""), "tls_cert_file and tls_key_file go together: set both or neither")
 	need(c.Registration != RegistrationToken || len(c.RegistrationTokens) > 0, "registration is token but there is none: set PORTICO_REGISTRATION_TOKENS, or PORTICO_REGISTRATION=off")
-	need(c.Signup != SignupOpen || c.SignupVerification == VerificationOff || c.SMTPURL != "", "signup is open and addresses are to be proven, but there is no mail server: set PORTICO_SMTP_URL, or PORTICO_SIGNUP=closed, or PORTICO_SIGNUP_VERIFICATION=off")
+	need(c.Signup == SignupClosed || c.SignupVerification == VerificationOff || c.SMTPURL != "", "people may sign up and their addresses are to be proven, but there is no mail server: set PORTICO_SMTP_URL, or PORTICO_SIGNUP=closed, or PORTICO_SIGNUP_VERIFICATION=off")
 	need(c.SMTPURL == "" || c.MailFrom != "", "smtp_url is set but not who sends: set PORTICO_MAIL_FROM")
 	need(c.TermsVersion == "" || c.TermsURL != "", "terms_version is set but nobody can read them: set PORTICO_TERMS_URL")
 	need(c.TermsURL == "" || c.TermsVersion != "", "terms_url is set but no version to record: set PORTICO_TERMS_VERSION, such as 2026-11")

@@ -127,12 +127,16 @@ func TestServeRefusesUnsafeSettings(t *testing.T) {
 		env  []string
 		want string
 	}{
-		"no issuer":           {good[1:], "PORTICO_ISSUER"},
-		"no database":         {[]string{good[0], good[2]}, "PORTICO_DATABASE_URL"},
-		"no key":              {good[:2], "PORTICO_ENCRYPTION_KEYS"},
-		"half a certificate":  {append(good[:3:3], "PORTICO_TLS_CERT_FILE=x"), "tls_key_file"},
-		"tokens without any":  {append(good[:3:3], "PORTICO_REGISTRATION=token"), "PORTICO_REGISTRATION_TOKENS"},
-		"idle beyond its end": {append(good[:3:3], "PORTICO_REFRESH_IDLE_TTL=1000h"), "refresh_idle_ttl"},
+		"no issuer":             {good[1:], "PORTICO_ISSUER"},
+		"no database":           {[]string{good[0], good[2]}, "PORTICO_DATABASE_URL"},
+		"no key":                {good[:2], "PORTICO_ENCRYPTION_KEYS"},
+		"proofs without mail":   {append(good[:3:3], "PORTICO_SIGNUP=open"), "PORTICO_SMTP_URL"},
+		"invited without mail":  {append(good[:3:3], "PORTICO_SIGNUP=invite"), "PORTICO_SIGNUP_VERIFICATION=off"},
+		"terms nobody can read": {append(good[:3:3], "PORTICO_TERMS_VERSION=1"), "PORTICO_TERMS_URL"},
+		"terms of no version":   {append(good[:3:3], "PORTICO_TERMS_URL=https://id.example/terms"), "PORTICO_TERMS_VERSION"},
+		"half a certificate":    {append(good[:3:3], "PORTICO_TLS_CERT_FILE=x"), "tls_key_file"},
+		"tokens without any":    {append(good[:3:3], "PORTICO_REGISTRATION=token"), "PORTICO_REGISTRATION_TOKENS"},
+		"idle beyond its end":   {append(good[:3:3], "PORTICO_REFRESH_IDLE_TTL=1000h"), "refresh_idle_ttl"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

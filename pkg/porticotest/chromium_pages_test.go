@@ -1,6 +1,7 @@
 package porticotest_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -9,9 +10,11 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"github.com/portico-id/portico/pkg/config"
 	"github.com/portico-id/portico/pkg/porticotest"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/server"
+	"github.com/portico-id/portico/pkg/signup"
 	"github.com/portico-id/portico/static"
 )
 
@@ -34,6 +37,33 @@ func TestChromiumPages(t *testing.T) {
 			tb.visit(app.request(s, "prompt", "create"))
 			tb.fill("name", "Alice", "email", server.DemoPeople[0], "password", "short")
 			tb.press("register-submit")
+		}},
+		"signup-code": {shows: "confirm-submit", prepare: func(tb *tab, who string) { enrol(tb, app.request(s, "prompt", "create"), who) }},
+		"signup-code-error": {shows: "code-problem", prepare: func(tb *tab, who string) {
+			enrol(tb, app.request(s, "prompt", "create"), who)
+			tb.fill("code", "0000 000x")
+			tb.press("confirm-submit")
+		}},
+		"signup-link": {shows: "confirm-submit", prepare: func(tb *tab, who string) {
+			email := fresh(who)
+			enrol(tb, app.request(s, "prompt", "create"), email)
+			tb.visit(s.Letter(email).Link)
+		}},
+		"signup-done": {shows: "confirm-login", prepare: func(tb *tab, who string) {
+			email := fresh(who)
+			b := s.NewBrowser() // it asked elsewhere
+			b.Get("/register").Submit(map[string]string{"name": "Cleo", "email": email, "password": newcomerSecret}, "", "")
+			tb.visit(s.Letter(email).Link)
+			tb.press("confirm-submit")
+		}},
+		"signup-over":     {shows: "confirm-begin", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathSignupConfirm + "?link=gone") }},
+		"invitation-over": {shows: "confirm-login", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathSignup + "?invitation=gone") }},
+		"invitation": {shows: "register-submit", prepare: func(tb *tab, who string) {
+			_, link, err := s.InviteUser(t.Context(), signup.Ask{Email: fresh(who), Name: "Cleo Example"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tb.visit(link)
 		}},
 		"recover":      {shows: "recover-submit", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathRecover) }},
 		"recover-sent": {shows: "recover-back", prepare: func(tb *tab, who string) { forget(tb, s, who) }},
@@ -108,6 +138,17 @@ func TestChromiumPages(t *testing.T) {
 		}
 	}
 }
+
+// enrol sends the sign-up form of the page at the address.
+func enrol(tb *tab, address, email string) {
+	tb.t.Helper()
+	tb.visit(address)
+	tb.fill("name", "Cleo Example", "email", email, "password", newcomerSecret)
+	tb.press("register-submit")
+}
+
+// fresh returns an address that nobody has, for somebody like who.
+func fresh(who string) string { return rand.Text() + "-" + who }
 
 // forget asks for a mail to somebody who forgot their password.
 func forget(tb *tab, s *porticotest.Server, who string) {
@@ -187,4 +228,39 @@ func (tb *tab) ready() {
 func (tb *tab) send(step string) {
 	tb.t.Helper()
 	tb.do(chromedp.Click(chromedp.CSS(`#` + step + ` [data-act] button`)))
+}
+
+// The form with everything that an operator can ask for, and the terms at the
+// next sign-in.
+func TestChromiumTerms(t *testing.T) {
+	s := porticotest.New(t, porticotest.With(func(c *config.Config) {
+		c.TermsURL, c.PrivacyURL, c.TermsVersion = "https://example.test/terms", "https://example.test/privacy", "2026-11"
+		c.SignupUsername = config.PresenceOptional
+	}))
+	app := newWebApp(t, porticotest.Web)
+	for name, tt := range map[string]struct {
+		prepare func(tb *tab)
+		shows   string
+	}{
+		"terms": {shows: "terms-accept", prepare: func(tb *tab) {
+			tb.visit(app.request(s))
+			tb.signIn(server.DemoPeople[0])
+		}},
+		"register-full": {shows: "terms", prepare: func(tb *tab) { tb.visit(s.URL + protocol.PathSignup) }},
+		"register-full-error": {shows: "username-problem", prepare: func(tb *tab) {
+			tb.visit(s.URL + protocol.PathSignup)
+			tb.fill("name", "Cleo", "email", "cleo@example.test", "username", "admin", "password", newcomerSecret)
+			tb.do(chromedp.Click("#terms"))
+			tb.press("register-submit")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tb := newTab(t, s.URL, app.URL)
+			tt.prepare(tb)
+			tb.shows(tt.shows)
+			for _, one := range screens {
+				tb.inspect(name, one)
+			}
+		})
+	}
 }

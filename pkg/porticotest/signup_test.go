@@ -1,8 +1,11 @@
 package porticotest_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -201,5 +204,49 @@ func TestNewTermsAtTheNextSignIn(t *testing.T) {
 	page = other.Get(address).Submit(map[string]string{"username": server.DemoPeople[1], "password": server.DemoPassword}, "", "")
 	if page = page.Submit(nil, "decision", "deny"); page.URL.Query().Get("error") != protocol.ErrAccessDenied {
 		t.Errorf("declining leads to %s", page.URL)
+	}
+}
+
+// TestASignUpLeavesNoSecretInTheFiles reads the bytes of both databases while
+// the proof is asked for, and after it.
+func TestASignUpLeavesNoSecretInTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	s := porticotest.New(t, porticotest.With(func(c *config.Config) {
+		c.DatabaseURL = "sqlite://" + filepath.ToSlash(filepath.Join(dir, "portico.db"))
+	}))
+	b := s.NewBrowser()
+	page := signUp(t, s, b, newcomer)
+	letter := s.Letter(newcomer)
+	flow := page.URL.Query().Get("flow")
+	_, invitation, err := s.InviteUser(t.Context(), signup.Ask{Email: "dora@example.test", Mail: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean := func(when string) {
+		t.Helper()
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil || len(files) < 2 {
+			t.Fatalf("%s: files %v, %v", when, files, err)
+		}
+		for _, file := range files {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, secret := range map[string]string{
+				"the password": newcomerSecret, "the code": letter.Code, "the digits of the code": strings.ReplaceAll(letter.Code, " ", ""),
+				"the link": linkIn(t, s), "the invitation": invitation[strings.LastIndex(invitation, "=")+1:], "the flow": flow,
+			} {
+				if bytes.Contains(raw, []byte(secret)) {
+					t.Errorf("%s: %s holds %s", when, filepath.Base(file), what)
+				}
+			}
+		}
+	}
+	clean("while the proof is asked for")
+	page.Submit(map[string]string{"code": letter.Code}, "", "")
+	clean("after it")
+	if _, err := s.Users.ByIdentifier(t.Context(), newcomer); err != nil {
+		t.Error(err)
 	}
 }

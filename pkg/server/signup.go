@@ -46,9 +46,13 @@ func (s *Server) InviteUser(ctx context.Context, a signup.Ask) (inv signup.Invit
 		return inv, "", fault.New(fault.Invalid, "no_issuer", "The link needs the address of this server.").
 			WithHint("set PORTICO_ISSUER, as the server has it")
 	}
-	if a.Mail && a.Email != "" && !s.Mail.Enabled() {
-		return inv, "", fault.New(fault.Invalid, "no_mail", "Mail cannot be sent from here.").
-			WithHint("set PORTICO_SMTP_URL and PORTICO_MAIL_FROM, or use --no-mail and hand the link over yourself")
+	if !s.Mail.Enabled() {
+		noMail := fault.New(fault.Invalid, "no_mail", "Mail cannot be sent from here.")
+		if a.Mail && a.Email != "" {
+			return inv, "", noMail.WithHint("set PORTICO_SMTP_URL and PORTICO_MAIL_FROM, or use --no-mail and hand the link over yourself")
+		} else if s.cfg.SignupVerification != config.VerificationOff {
+			return inv, "", noMail.WithHint("whoever comes must prove their address by mail: set PORTICO_SMTP_URL and PORTICO_MAIL_FROM, or PORTICO_SIGNUP_VERIFICATION=off")
+		}
 	}
 	return s.invitations().Make(ctx, a)
 }

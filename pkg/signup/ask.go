@@ -42,11 +42,10 @@ type payload struct {
 // see and do afterwards is the same.
 func (h *Handler) ask(r *http.Request, v *visit.Visit, email string, p payload) error {
 	ctx := r.Context()
-	// Of forms that are sent at once the first one counts; the others see
-	// what it led to. So one press makes one mail.
-	v.Flow.Confirmation = ""
+	// Of forms that are sent at once the first one counts, so that one press
+	// makes one mail; the others wait, and see what it led to.
 	if err := h.Opener.Flows.Save(ctx, v.Flow); fault.Is(err, fault.Conflict) {
-		return nil
+		return even(ctx)()
 	} else if err != nil {
 		return err
 	}
