@@ -15,7 +15,7 @@ type colour struct{ r, g, b uint8 }
 
 func parseColour(s string) colour {
 	n, _ := strconv.ParseUint(strings.TrimPrefix(s, "#"), 16, 32) // its form was checked
-	return colour{uint8(n >> 16), uint8(n >> 8), uint8(n)}        //nolint:gosec // one channel each
+	return colour{uint8(n >> 16), uint8(n >> 8), uint8(n)}
 }
 
 // String writes the colour as CSS does.
