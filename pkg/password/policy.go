@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/password/common"
 )
 
 // Codes of a refused new password. templates.PasswordProblem has words for
@@ -20,6 +21,7 @@ const (
 	CodeUnreadable = "password_unreadable"
 	CodeLacks      = "password_lacks" // Details name each kind that is not there
 	CodePerson     = "password_person"
+	CodeCommon     = "password_common" // a common word or two, however drawn out
 )
 
 // Kinds of characters that an operator may demand. NIST SP 800-63B §3.1.1.2
@@ -39,20 +41,29 @@ const clause = "NIST SP 800-63B §3.1.1.2 "
 // empty ones are passed over. fault.Invalid otherwise, with one of the codes
 // above and never a word of the password.
 func (s *Service) Check(_ context.Context, plain string, person ...string) error {
-	if err := s.rules(plain); err != nil {
+	if err := s.shape(plain); err != nil {
 		return err
 	}
-	if personal(norm.NFKC.String(plain), slices.Concat(s.cfg.Brand, person)) {
+	form := norm.NFKC.String(plain)
+	if personal(form, slices.Concat(s.cfg.Brand, person)) {
 		return fault.New(fault.Invalid, CodePerson, "This password is too close to the name or address of its owner.").
 			Under(clause + "the password is not built on the name of its owner or of the service")
 	}
-	return nil
+	return uncommon(form)
 }
 
-// rules are what can be said without knowing anybody: a least length in
-// characters of the NFKC form, MaxBytes in bytes as typed, and the kinds that
-// the operator demands. Every character is allowed.
+// rules are what can be said without knowing anybody.
 func (s *Service) rules(plain string) error {
+	if err := s.shape(plain); err != nil {
+		return err
+	}
+	return uncommon(norm.NFKC.String(plain))
+}
+
+// shape asks for a least length in characters of the NFKC form, MaxBytes in
+// bytes as typed, and the kinds that the operator demands. Every character is
+// allowed.
+func (s *Service) shape(plain string) error {
 	form := norm.NFKC.String(plain[:min(len(plain), MaxBytes)])
 	switch {
 	case plain == "":
@@ -71,6 +82,16 @@ func (s *Service) rules(plain string) error {
 			WithHint("at least %d characters are needed (password_min_length)", s.cfg.MinLength)
 	}
 	return s.lacks(form)
+}
+
+// uncommon refuses what anybody would try first.
+func uncommon(form string) error {
+	if common.Guessable(form) {
+		return fault.New(fault.Invalid, CodeCommon, "This password is too easy to guess.").
+			Under(clause + "the password is not among the common ones").
+			WithHint("a few unrelated words are hard to guess and easy to remember")
+	}
+	return nil
 }
 
 // lacks refuses a password without a kind of characters that is demanded.
