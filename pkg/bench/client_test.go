@@ -71,6 +71,13 @@ func (c *client) send(method, address, authorization string, form url.Values, wa
 	return res.Header.Get("Location"), nil
 }
 
+// readAll reads a body and closes it.
+func readAll(res *http.Response) (string, error) {
+	raw, err := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	return string(raw), err
+}
+
 func basic(c credentials) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.ID+":"+c.Secret))
 }

@@ -118,9 +118,9 @@ type credentials struct {
 
 const redirect = "http://127.0.0.1/callback"
 
-// open starts Postgres, Redis, the floor and portico serve, and makes clients
-// and a person by the shell.
-func open(b *testing.B) *site {
+// open starts Postgres, Redis, the floor and portico serve, with further
+// settings, and makes clients and a person by the shell.
+func open(b *testing.B, settings ...string) *site {
 	b.Helper()
 	pg, rd := throwaway.NewPostgres(b, throwaway.PGOptions{}), throwaway.Redis(b)
 	port, ops := freePort(b), freePort(b)
@@ -137,6 +137,7 @@ func open(b *testing.B) *site {
 		"PORTICO_LOG_LEVEL=warn", "PORTICO_LIMIT_FACTOR=1000000", "HOME=" + b.TempDir(), "PATH=" + os.Getenv("PATH"),
 		profile + "=" + os.Getenv(profile),
 	}
+	s.env = append(s.env, settings...)
 	s.shell(b, nil, "migrate", "up")
 	s.shell(b, nil, "api", "create", "--audience", "https://orders.example.test", "--scope", "orders:read", "--scope", "orders:write")
 	s.shell(b, &s.machine, "client", "create", "--name", "Machine", "--grant-type", "client_credentials",
