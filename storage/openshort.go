@@ -42,8 +42,7 @@ func openRedis(ctx context.Context, opts Options) (*ShortLived, error) {
 		return nil, err
 	}
 	return &ShortLived{
-		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(),
-		Replay: db.Replay(), Revocations: db.Revocations(), Sessions: db.Sessions(),
+		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(), Replay: db.Replay(), Revocations: db.Revocations(),
 		Examine: func(ctx context.Context) []Finding {
 			var findings []Finding
 			for _, n := range db.Examine(ctx) {
@@ -61,8 +60,7 @@ func openEmbedded(ctx context.Context, opts Options) (*ShortLived, error) {
 		return nil, err
 	}
 	return &ShortLived{
-		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(),
-		Replay: db.Replay(), Revocations: db.Revocations(), Sessions: db.Sessions(),
+		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(), Replay: db.Replay(), Revocations: db.Revocations(),
 		Health: db, Closer: db,
 	}, nil
 }

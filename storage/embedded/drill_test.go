@@ -52,6 +52,13 @@ func TestRestartForgetsNothing(t *testing.T) {
 		_, err := s.Limits.Take(ctx, rule, "alice", now)
 		must(t, err)
 	}
+	growing := limit.Rule{Name: "growing", Max: 2, Window: time.Minute}.Growing()
+	for i := range 3 { // two, and after a pause a third
+		_, err := s.Limits.Take(ctx, growing, "alice", now.Add(time.Duration(i/2)*2*time.Minute))
+		must(t, err)
+	}
+	_, err = s.Spreads.Spread(ctx, rule, "here", "alice", now)
+	must(t, err)
 	_, err = s.Revocations.Rebuild(ctx, nil)
 	must(t, err)
 	must(t, s.Close())
@@ -73,6 +80,20 @@ func TestRestartForgetsNothing(t *testing.T) {
 	if r, err := s.Limits.Take(ctx, rule, "alice", now.Add(time.Second)); err != nil || r.Allowed {
 		t.Errorf("a counter that was full: %+v, %v", r, err)
 	}
+	allowed := 0
+	for range 5 {
+		r, err := s.Limits.Take(ctx, growing, "alice", now.Add(4*time.Minute))
+		must(t, err)
+		if r.Allowed {
+			allowed++
+		}
+	}
+	if allowed != 1 { // of four in eight minutes
+		t.Errorf("%d attempts after three that were counted before the restart, want 1", allowed)
+	}
+	if n, err := s.Spreads.Spread(ctx, rule, "here", "ben", now); err != nil || n != 2 {
+		t.Errorf("a spread of one, and another: %d, %v; want 2", n, err)
+	}
 	if _, err := s.Revocations.Head(ctx); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the live set must be rebuilt after a restart: %v", err)
 	}
@@ -88,11 +109,13 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 	_, get := s.Flows.Get(ctx, "k", now)
 	_, take := s.Flows.Take(ctx, "k", now)
 	_, count := s.Limits.Take(ctx, rule, "nobody", now)
+	_, spread := s.Spreads.Spread(ctx, rule, "k", "m", now)
+	_, spreads := s.Spreads.Spreads(ctx, []limit.Spot{{Rule: rule, Key: "k"}}, now)
 	_, head := s.Revocations.Head(ctx)
 	_, add := s.Revocations.Append(ctx, revocation.Entry{Kind: revocation.Token, ID: "t", ExpiresAt: now})
 	for name, err := range map[string]error{
 		"Put": put(s, "k", now), "Get": get, "Take": take, "Claim": claim(s, "id", now.Add(time.Hour)),
-		"Limits": count, "Head": head, "Append": add, "Ping": s.Ping(ctx),
+		"Limits": count, "Spread": spread, "Spreads": spreads, "Head": head, "Append": add, "Ping": s.Ping(ctx),
 	} {
 		if !fault.Is(err, fault.Unavailable) {
 			t.Errorf("%s after Close: %v, want unavailable", name, err)

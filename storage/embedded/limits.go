@@ -140,7 +140,7 @@ func (c *counter) read(newest int64, rest []byte) {
 			if len(rest) < 8 {
 				return
 			}
-			one.Newest = int64(binary.BigEndian.Uint64(rest)) //nolint:gosec // as it was written
+			one.Newest = int64(binary.BigEndian.Uint64(rest))
 			rest = rest[8:]
 		}
 		for j := range one.Counts {
@@ -158,7 +158,7 @@ func (c *counter) row(id string) row {
 	r := row{id: id, newest: c.Counters[0].Newest, ends: c.expires}
 	for i, one := range c.Counters {
 		if i > 0 {
-			r.counts = binary.BigEndian.AppendUint64(r.counts, uint64(one.Newest)) //nolint:gosec // as it is read
+			r.counts = binary.BigEndian.AppendUint64(r.counts, uint64(one.Newest))
 		}
 		for _, n := range one.Counts {
 			r.counts = binary.BigEndian.AppendUint32(r.counts, n)

@@ -30,6 +30,8 @@ func ask(s *storage.ShortLived) map[string]error {
 	_, errs["Limits.Take"] = s.Limits.Take(ctx, rule, "k", now)
 	errs["Give"] = s.Limits.Give(ctx, rule, "k", now)
 	errs["Reset"] = s.Limits.Reset(ctx, rule, "k")
+	_, errs["Spread"] = s.Spreads.Spread(ctx, rule, "k", "m", now)
+	_, errs["Spreads"] = s.Spreads.Spreads(ctx, []limit.Spot{{Rule: rule, Key: "k"}, {Rule: rule, Key: "other"}}, now)
 	errs["Claim"] = s.Replay.Claim(ctx, "n", now.String(), now.Add(time.Hour), now.Add(2*time.Hour), now)
 	_, errs["Head"] = s.Revocations.Head(ctx)
 	_, _, _, errs["Since"] = s.Revocations.Since(ctx, "")
@@ -59,9 +61,12 @@ func TestServerThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 			}
 		}
 		if took := time.Since(begun); took > 10*time.Second {
-			t.Errorf("12 calls without a server took %s", took)
+			t.Errorf("14 calls without a server took %s", took)
 		}
 		server.Start()
+		// After as many failures as it has connections the client looks once a
+		// second whether the server is back.
+		eventually(t, "the server is found again", func() bool { return s.Ping(ctx) == nil })
 	}
 }
 
@@ -148,7 +153,7 @@ func TestKeysSayNothing(t *testing.T) {
 	server := throwaway.Redis(t)
 	s := open(t, server.URL(), true)
 	now := time.Now()
-	secrets := []string{"ptf_verysecret", "alice@example.com", "jti-of-an-assertion"}
+	secrets := []string{"ptf_verysecret", "alice@example.com", "jti-of-an-assertion", "Winter-2026"}
 	if err := s.Flows.Put(ctx, secrets[0], flow.Record{Value: []byte("v"), Version: 1, ExpiresAt: now.Add(time.Hour)}, now); err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +163,10 @@ func TestKeysSayNothing(t *testing.T) {
 	if err := s.Replay.Claim(ctx, "client", secrets[2], now, now.Add(time.Minute), now); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Spreads.Spread(ctx, limit.Rule{Name: "spread", Max: 3, Window: time.Minute}, secrets[3], secrets[1], now); err != nil {
+		t.Fatal(err)
+	}
+	spread := 0
 	keys := command(t, server.Addr(), "KEYS", "*").([]any)
 	dump := fmt.Sprint(keys)
 	for _, k := range keys {
@@ -174,9 +183,17 @@ func TestKeysSayNothing(t *testing.T) {
 	for _, k := range keys {
 		kind := command(t, server.Addr(), "TYPE", k)
 		ttl := command(t, server.Addr(), "PTTL", k).(int64)
-		if (kind == "hash") != (ttl > 0) {
-			t.Errorf("%v, a %v, lives for %d ms: flows and counters end, replay sets do not", k, kind, ttl)
+		ends := kind == "hash"
+		if strings.HasPrefix(k.(string), "portico:spread:") {
+			ends = true
+			spread++
 		}
+		if ends != (ttl > 0) {
+			t.Errorf("%v, a %v, lives for %d ms: flows, counters and spreads end, replay sets do not", k, kind, ttl)
+		}
+	}
+	if spread != 1 {
+		t.Errorf("%d spreads are kept, want 1", spread)
 	}
 }
 
