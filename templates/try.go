@@ -27,7 +27,6 @@ var drawable = []Page{
 	EmailPage{},
 	Prove{},
 	Proven{},
-	ProofOver{},
 	ChangePassword{},
 	Sessions{},
 	Applications{},

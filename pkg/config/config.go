@@ -101,7 +101,7 @@ type Config struct {
 	LimitSignupAddress     Rate               `koanf:"limit_signup_address" default:"100/15m" doc:"Sign-up forms of one address."`
 	LimitRecoveryAddress   Rate               `koanf:"limit_recovery_address" default:"100/15m" doc:"Recovery forms of one address."`
 	LimitAccountAddress    Rate               `koanf:"limit_account_address" default:"100/15m" doc:"Changes to accounts from one address."`
-	LimitMailAddress       Rate               `koanf:"limit_mail_address" default:"30/15m" doc:"Mails that one address may cause."`
+	LimitMailAddress       Rate               `koanf:"limit_mail_address" default:"100/15m" doc:"Mails that one address may cause."`
 	LimitMailRecipient     Rate               `koanf:"limit_mail_recipient" default:"10/1h" doc:"Mails that strangers may cause to one recipient."`
 	LimitCode              Rate               `koanf:"limit_code" default:"10/15m" doc:"Wrong codes of one account, over all codes; each code bears five."`
 	LimitFlowAddress       Rate               `koanf:"limit_flow_address" default:"600/15m" doc:"Requests of one address that lead to a page and are kept."`

@@ -38,7 +38,7 @@ func Standard() Rules {
 		SignupAddress:   address("signup-address", 100, quarter),
 		RecoveryAddress: address("recovery-address", 100, quarter),
 		AccountAddress:  address("account-address", 100, quarter),
-		MailAddress:     address("mail-address", 30, quarter),
+		MailAddress:     address("mail-address", 100, quarter),
 		MailRecipient:   account("mail-recipient", 10, time.Hour),
 		Code:            account("code", 10, quarter),
 		FlowAddress:     address("flow-address", 600, quarter),
