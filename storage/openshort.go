@@ -42,7 +42,8 @@ func openRedis(ctx context.Context, opts Options) (*ShortLived, error) {
 		return nil, err
 	}
 	return &ShortLived{
-		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(), Replay: db.Replay(), Revocations: db.Revocations(),
+		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(),
+		Replay: db.Replay(), Revocations: db.Revocations(), Sessions: db.Sessions(),
 		Examine: func(ctx context.Context) []Finding {
 			var findings []Finding
 			for _, n := range db.Examine(ctx) {
@@ -60,7 +61,8 @@ func openEmbedded(ctx context.Context, opts Options) (*ShortLived, error) {
 		return nil, err
 	}
 	return &ShortLived{
-		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(), Replay: db.Replay(), Revocations: db.Revocations(),
+		Flows: db.Flows(), Limits: db.Limits(), Spreads: db.Spreads(),
+		Replay: db.Replay(), Revocations: db.Revocations(), Sessions: db.Sessions(),
 		Health: db, Closer: db,
 	}, nil
 }

@@ -62,6 +62,7 @@ type ShortLived struct {
 	Spreads     limit.Spreads
 	Replay      replay.Store
 	Revocations revocation.Live
+	Sessions    session.Cache
 
 	// Examine looks at the engine for portico doctor: persistence, eviction.
 	// Nil: there is nothing to look at.

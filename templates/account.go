@@ -71,6 +71,12 @@ type Proven struct {
 // Template implements Page.
 func (Proven) Template() string { return "account/proven.html" }
 
+// ProofOver says that a link does not work any more.
+type ProofOver struct{}
+
+// Template implements Page.
+func (ProofOver) Template() string { return "account/over.html" }
+
 // ChangePassword asks for a password. Fields sent: current, password.
 type ChangePassword struct {
 	Desk

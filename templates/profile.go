@@ -112,7 +112,6 @@ var (
 	BirthdateWrong  = Problem{key: "problem.birthdate"}
 	ZoneWrong       = Problem{key: "problem.zone"}
 	LanguageWrong   = Problem{key: "problem.language"}
-	UsernameWrong   = Problem{key: "problem.username"}
 	UsernameTaken   = Problem{key: "problem.username_taken"}
 	UsernameMissing = Problem{key: "problem.username_missing"}
 	EmailSame       = Problem{key: "problem.email_same"}

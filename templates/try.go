@@ -27,6 +27,7 @@ var drawable = []Page{
 	EmailPage{},
 	Prove{},
 	Proven{},
+	ProofOver{},
 	ChangePassword{},
 	Sessions{},
 	Applications{},

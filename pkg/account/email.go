@@ -11,7 +11,6 @@ import (
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/protocol"
-	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 	"github.com/portico-id/portico/templates"
@@ -19,10 +18,6 @@ import (
 
 // proofLife is how long the link and the code of a mail work.
 const proofLife = time.Hour
-
-// mailbox is the kind under which an address is fingerprinted: counters hold
-// no e-mail address.
-const mailbox secret.Kind = "mailbox"
 
 // Email serves the address: it asks for another one, which takes effect once
 // it is proven, and takes the code that proves one.
@@ -77,7 +72,7 @@ func (h *Handler) askChange(w http.ResponseWriter, r *http.Request, v *visitor, 
 	switch {
 	case email == "":
 		return h.drawEmail(w, r, v, templates.EmailPage{NewProblem: templates.EmailMissing})
-	case !user.ValidEmail(email):
+	case !user.ValidEmail(email) || user.Invisible(email):
 		return h.drawEmail(w, r, v, templates.EmailPage{New: email, NewProblem: templates.EmailMalformed})
 	case user.Normalise(email) == user.Normalise(v.user.Email):
 		return h.drawEmail(w, r, v, templates.EmailPage{New: email, NewProblem: templates.EmailSame})
@@ -121,8 +116,7 @@ func (h *Handler) mayWrite(ctx context.Context, to string) error {
 	if err := h.Gate.Take(ctx, h.Rules.MailAddress, limit.Remote(ctx), "OWASP ASVS 2.4.1 mails per address"); err != nil {
 		return err
 	}
-	key := h.Fingerprint.Of(mailbox, user.Normalise(to))
-	return h.Gate.Take(ctx, h.Rules.MailRecipient, key, "OWASP ASVS 2.4.1 mails to one recipient")
+	return h.Gate.Take(ctx, h.Rules.MailRecipient, limit.MailboxKey(h.Fingerprint, to), "OWASP ASVS 2.4.1 mails to one recipient")
 }
 
 // linkTo is the address behind a link of a mail, from the configured issuer.

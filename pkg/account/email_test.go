@@ -151,7 +151,7 @@ func TestAddressesThatAreRefused(t *testing.T) {
 	b := r.signIn(t, ann)
 	for name, email := range map[string]string{
 		"empty": "", "blank": "  ", "no address": "ann", "two": "a@x.test,b@x.test", "a name around it": "Ann <a@x.test>",
-		"a header in it": "a@x.test\r\nBcc: b@x.test", "a control character": "a\x01@x.test", "huge": strings.Repeat("a", 5000) + "@x.test",
+		"a header in it": "a@x.test\r\nBcc: b@x.test", "a control character": "a\x01@x.test", "one turned around": "a\u202e@x.test", "huge": strings.Repeat("a", 5000) + "@x.test",
 		"the same": ann, "the same, spelled otherwise": "ANN@Example.test", "the same, full width": "ａnn@example.test",
 	} {
 		a := b.Submit("/account/email", "decision", "change", "email", email)
@@ -257,6 +257,9 @@ func TestLinksThatAreNone(t *testing.T) {
 		if a := b.Post(strings.ReplaceAll(path, "%00", ""), url.Values{"link": {secret}}); a.Status < 400 {
 			t.Errorf("%s, sent without a token: status %d", name, a.Status)
 		}
+	}
+	if len(r.Audit.Named(audit.ConfirmationRefused)) == 0 || r.Refusals.Last().Rule == "" {
+		t.Error("refused links are not noted")
 	}
 	other := r.Browser()
 	if a := other.Post(whole, form(b, whole)); a.Status != http.StatusForbidden {

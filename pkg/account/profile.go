@@ -184,6 +184,8 @@ func (h *Handler) problems(trial, have *user.User, sent map[string]string, found
 			found[name] = templates.FieldTooLong
 		case strings.ContainsFunc(value, func(c rune) bool { return unicode.IsControl(c) && (c != '\n' || name != "street_address") }):
 			found[name] = templates.Unreadable
+		case user.Invisible(value) && value != *fields[name](have):
+			found[name] = templates.Unreadable
 		case name == "username" && value == "" && h.UsernameRequired:
 			found[name] = templates.UsernameMissing
 		case name == "username" && value != "" && value != have.Username && fault.CodeOf(user.CheckChoice(value)) == user.CodeReserved:
@@ -242,7 +244,7 @@ func problemOf(name string) templates.Problem {
 	case "zoneinfo":
 		return templates.ZoneWrong
 	case "username":
-		return templates.UsernameWrong
+		return templates.UsernameMalformed
 	}
 	return templates.FieldTooLong
 }

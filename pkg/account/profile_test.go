@@ -77,29 +77,32 @@ func TestProfileRefusesPerField(t *testing.T) {
 		sent map[string]string
 		want string
 	}{
-		"a huge name":               {map[string]string{"name": long}, "name-problem"},
-		"a line break in a name":    {map[string]string{"name": "Ann\nAdmin"}, "name-problem"},
-		"a control character":       {map[string]string{"given_name": "A\x1bnn"}, "given_name-problem"},
-		"a C1 control character":    {map[string]string{"nickname": "A\u0085nn"}, "nickname-problem"},
-		"wide letters, too many":    {map[string]string{"family_name": strings.Repeat("安", 201)}, "family_name-problem"},
-		"a script as website":       {map[string]string{"website": "javascript:alert(1)"}, "website-problem"},
-		"a relative picture":        {map[string]string{"picture": "/a.png"}, "picture-problem"},
-		"a URL with a password":     {map[string]string{"website": "https://a:b@example.test"}, "website-problem"},
-		"no date":                   {map[string]string{"birthdate": "31.12.1990"}, "birthdate-problem"},
-		"month 13":                  {map[string]string{"birthdate": "1990-13-01"}, "birthdate-problem"},
-		"a path as zone":            {map[string]string{"zoneinfo": "../../etc/passwd"}, "zoneinfo-problem"},
-		"an address as username":    {map[string]string{"username": "bob@example.test"}, "username-problem"},
-		"a username of blanks":      {map[string]string{"username": "a b"}, "username-problem"},
-		"a username of an operator": {map[string]string{"username": "Ad.min"}, "username-problem"},
-		"a username of two scripts": {map[string]string{"username": "аnn2"}, "username-problem"},
-		"a username that is taken":  {map[string]string{"username": "TAKEN"}, "username-problem"},
-		"a tab in the address":      {map[string]string{"street_address": "Ring\t1"}, "street_address-problem"},
-		"a line break in a town":    {map[string]string{"locality": "Wien\nAdmin"}, "locality-problem"},
-		"a huge street":             {map[string]string{"street_address": long}, "street_address-problem"},
-		"a language that is none":   {map[string]string{"locale": "not a language"}, ""},
-		"a language we lack":        {map[string]string{"locale": "tlh"}, ""},
-		"several at once": {map[string]string{"name": long, "website": "x", "birthdate": "x", "zoneinfo": "!", "username": "!"},
-			"name-problem username-problem birthdate-problem website-problem zoneinfo-problem"},
+		"a huge name":                  {map[string]string{"name": long}, "name-problem"},
+		"a line break in a name":       {map[string]string{"name": "Ann\nAdmin"}, "name-problem"},
+		"a control character":          {map[string]string{"given_name": "A\x1bnn"}, "given_name-problem"},
+		"a C1 control character":       {map[string]string{"nickname": "A\u0085nn"}, "nickname-problem"},
+		"wide letters, too many":       {map[string]string{"family_name": strings.Repeat("安", 201)}, "family_name-problem"},
+		"a script as website":          {map[string]string{"website": "javascript:alert(1)"}, "website-problem"},
+		"a relative picture":           {map[string]string{"picture": "/a.png"}, "picture-problem"},
+		"a URL with a password":        {map[string]string{"website": "https://a:b@example.test"}, "website-problem"},
+		"no date":                      {map[string]string{"birthdate": "31.12.1990"}, "birthdate-problem"},
+		"month 13":                     {map[string]string{"birthdate": "1990-13-01"}, "birthdate-problem"},
+		"a path as zone":               {map[string]string{"zoneinfo": "../../etc/passwd"}, "zoneinfo-problem"},
+		"an address as username":       {map[string]string{"username": "bob@example.test"}, "username-problem"},
+		"a username of two scripts":    {map[string]string{"username": "аnn"}, "username-problem"},
+		"a username of the operator":   {map[string]string{"username": "admin"}, "username-problem"},
+		"a name that is turned around": {map[string]string{"name": "Ann \u202eexe"}, "name-problem"},
+		"a username of blanks":         {map[string]string{"username": "a b"}, "username-problem"},
+		"a username that is taken":     {map[string]string{"username": "TAKEN"}, "username-problem"},
+		"a tab in the address":         {map[string]string{"street_address": "Ring\t1"}, "street_address-problem"},
+		"a line break in a town":       {map[string]string{"locality": "Wien\nAdmin"}, "locality-problem"},
+		"a huge street":                {map[string]string{"street_address": long}, "street_address-problem"},
+		"a language that is none":      {map[string]string{"locale": "not a language"}, ""},
+		"a language we lack":           {map[string]string{"locale": "tlh"}, ""},
+		"several at once": {
+			map[string]string{"name": long, "website": "x", "birthdate": "x", "zoneinfo": "!", "username": "!"},
+			"name-problem username-problem birthdate-problem website-problem zoneinfo-problem",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pairs := []string{"nickname", "kept"}
@@ -206,6 +209,13 @@ func TestUsernamesFollowTheSetting(t *testing.T) {
 	stage.Follow(t, b.Submit("/account/profile", "username", "ann"))
 	if got := r.person(t).Username; got != "" {
 		t.Errorf("a username was taken: %q", got)
+	}
+	given := newRig(t)
+	if _, err := given.Users.Change(ctx, given.ann.ID, func(_ ctxt, u *user.User) error { u.Username = "support"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if a := given.signIn(t, ann).Submit("/account/profile", "nickname", "A"); a.Status != http.StatusSeeOther {
+		t.Errorf("a username that an operator gave is refused: %d, %q", a.Status, marks(a.Body))
 	}
 	must := newRig(t, func(d *account.Deps) { d.UsernameRequired = true })
 	c := must.signIn(t, ann)

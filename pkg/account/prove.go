@@ -34,7 +34,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	}
 	c, err := h.Confirmations.ByLink(r.Context(), purposes[what], link)
 	if err != nil {
-		return err
+		return h.lost(w, r, what, err)
 	}
 	return h.Kit.Render(w, r, http.StatusOK, templates.Prove{
 		Form: templates.Form{
@@ -69,13 +69,23 @@ func (h *Handler) takeLink(w http.ResponseWriter, r *http.Request, what string) 
 		return err
 	}
 	c, err := h.Confirmations.ByLink(r.Context(), purposes[what], link)
-	if err != nil {
-		return err
+	if err == nil {
+		err = h.prove(r, c)
 	}
-	if err := h.prove(r, c); err != nil {
-		return err
+	if err != nil {
+		return h.lost(w, r, what, err)
 	}
 	return h.Kit.Render(w, r, http.StatusOK, templates.Proven{Email: c.Email, Change: c.Purpose == confirm.ChangeEmail})
+}
+
+// lost notes a link that does not work, and says where to get another.
+func (h *Handler) lost(w http.ResponseWriter, r *http.Request, what string, err error) error {
+	if !fault.Is(err, fault.Gone) {
+		return err
+	}
+	h.Kit.Refused(r, err)
+	h.Audit.Record(r.Context(), audit.Event{Name: audit.ConfirmationRefused, Data: map[string]string{"purpose": string(purposes[what])}})
+	return h.Kit.Render(w, r, http.StatusGone, templates.ProofOver{})
 }
 
 // prove spends a confirmation and does what it is for.

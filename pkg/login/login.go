@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
@@ -205,7 +206,7 @@ const busyFor = 2 * time.Second
 // they are, and goes on with it.
 func (h *Handler) Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, remember bool) error {
 	ctx := r.Context()
-	start := session.Start{UserID: u.ID, ACR: ACR, AMR: []string{"pwd"}, Replace: h.Kit.Cookies.Session(r)}
+	start := session.Start{UserID: u.ID, ACR: ACR, AMR: []string{"pwd"}, Replace: h.Kit.Cookies.Session(r), Remember: remember}
 	if t := trail.From(ctx); t != nil {
 		start.UserAgent = t.UserAgent
 		if t.Remote.IsValid() {
@@ -216,11 +217,7 @@ func (h *Handler) Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	if err != nil {
 		return err
 	}
-	var life time.Duration // zero: until the browser closes
-	if remember {
-		life = h.Sessions.Config().Absolute
-	}
-	h.Kit.Cookies.SetSession(w, token, life)
+	h.Kit.Cookies.SetSession(w, token, s.CookieLife(clock.Now()))
 	h.Kit.Cookies.SetKnown(w, h.device(r).with(u.ID))
 	trail.Set(ctx, "user_id", u.ID)
 	trail.Set(ctx, "sid", s.ID)

@@ -22,6 +22,7 @@ type Metrics struct {
 	suspect  *prometheus.CounterVec
 	dropped  *prometheus.CounterVec
 	sql      *prometheus.CounterVec
+	sessions *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of Portico; version is the build's.
@@ -53,12 +54,15 @@ func NewMetrics(version string) *Metrics {
 		sql: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_sql_statements_total", Help: "SQL statements by the operation they belong to.",
 		}, []string{"operation"}),
+		sessions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_session_cache_total", Help: "Look-ups of a session cookie by how the cache answered: hit, miss or unavailable.",
+		}, []string{"result"}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "portico_build_info", Help: "Always 1; the label is the version.",
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.limited, m.suspect, m.dropped, m.sql, build,
+	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.limited, m.suspect, m.dropped, m.sql, m.sessions, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -102,3 +106,6 @@ func (m *Metrics) Dropped(stream string, n int) { m.dropped.WithLabelValues(stre
 
 // Statement counts one SQL statement.
 func (m *Metrics) Statement(operation string) { m.sql.WithLabelValues(operation).Inc() }
+
+// SessionLooked counts one look-up of a session cookie in the cache.
+func (m *Metrics) SessionLooked(result string) { m.sessions.WithLabelValues(result).Inc() }

@@ -52,7 +52,8 @@ func (s *Server) openServices(ctx context.Context) error {
 	s.Revocations = revocation.New(s.durable.Revocations, s.short.Revocations, s.durable, revocation.Config{})
 	s.Grants = grant.NewService(s.durable.Grants, s.fingerprint, grant.Config{Revoker: s.Revocations, Audit: s.audit})
 	s.Sessions = session.NewService(s.durable.Sessions, s.durable.Grants, s.Revocations, s.fingerprint, s.audit, session.Config{
-		Idle: s.cfg.SessionIdleTTL, Absolute: s.cfg.SessionAbsoluteTTL, TokenLife: maxTokenTTL,
+		Idle: s.cfg.SessionIdleTTL, RememberIdle: s.cfg.SessionRememberIdleTTL, Absolute: s.cfg.SessionAbsoluteTTL,
+		TokenLife: maxTokenTTL, Cache: s.short.Sessions, Looked: s.metrics.SessionLooked,
 	})
 	if err := s.openMail(); err != nil {
 		return err

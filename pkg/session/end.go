@@ -73,6 +73,9 @@ func (s *Service) end(ctx context.Context, id, owner, reason string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.forget(ctx, ended.Hash); err != nil {
+		return err
+	}
 	if ended.EndedAt.IsZero() {
 		s.record(ctx, ended.UserID, ended.UserID, id, reason)
 	}
@@ -129,6 +132,13 @@ func (s *Service) endMany(
 		return entries, err
 	})
 	if err != nil {
+		return err
+	}
+	hashes := make([]string, len(ended))
+	for i, e := range ended {
+		hashes[i] = e.Hash
+	}
+	if err := s.forget(ctx, hashes...); err != nil {
 		return err
 	}
 	for _, e := range ended {

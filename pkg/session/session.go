@@ -14,11 +14,16 @@ import (
 
 // Config holds the limits of sessions. Zero durations take the defaults.
 type Config struct {
-	Idle     time.Duration // without a request; default 12 hours
-	Absolute time.Duration // from the first sign-in, whatever happens; default 30 days
+	Idle         time.Duration // without a request; default 12 hours
+	RememberIdle time.Duration // Idle of people who stay signed in; default 14 days
+	Absolute     time.Duration // from the first sign-in, whatever happens; default 30 days
 	// TokenLife is at least the longest life of an access token: that long
 	// the end of a session is remembered against its tokens; default 24 hours.
 	TokenLife time.Duration
+	// Cache answers for the Store; nil: the Store answers itself.
+	Cache Cache
+	// Looked hears how the cache was met: hit, miss or unavailable. May be nil.
+	Looked func(result string)
 }
 
 // touchEvery is how often at most the use of a session is written.
@@ -43,6 +48,9 @@ type Revoker interface {
 	// the ledger in the same transaction and to the live set, and returns nil
 	// only when both hold.
 	Revoke(ctx context.Context, cause func(ctx context.Context) ([]revocation.Entry, error)) error
+	// Check reports whether something with these facts was revoked; an error
+	// means that it cannot tell.
+	Check(ctx context.Context, f revocation.Facts) (revoked bool, why *revocation.Entry, err error)
 }
 
 // Service starts, finds and ends sessions. It is safe for concurrent use.
@@ -58,6 +66,7 @@ type Service struct {
 // NewService returns a service over the store.
 func NewService(store Store, grants GrantEnder, rev Revoker, fp *secret.Fingerprinter, rec audit.Recorder, cfg Config) *Service {
 	cfg.Idle = orDefault(cfg.Idle, 12*time.Hour)
+	cfg.RememberIdle = orDefault(cfg.RememberIdle, 14*24*time.Hour)
 	cfg.Absolute = orDefault(cfg.Absolute, 30*24*time.Hour)
 	cfg.TokenLife = orDefault(cfg.TokenLife, 24*time.Hour)
 	return &Service{store: store, grants: grants, rev: rev, fp: fp, audit: rec, cfg: cfg}
@@ -80,6 +89,7 @@ type Start struct {
 	AMR       []string // RFC 8176
 	UserAgent string   // bounded by the service
 	Address   string
+	Remember  bool // the person wants to stay signed in
 	// Replace is the session cookie that the browser sent, if any. Its value
 	// is worthless afterwards: a session of the same person goes on under a
 	// new cookie (its sid stays, for the applications that know it), one of
@@ -89,15 +99,16 @@ type Start struct {
 
 // Start opens a session for a person who has just signed in and returns the
 // new cookie value. The value is always new: one that existed before the
-// sign-in never becomes signed in (ASVS 7.2.4).
+// sign-in never becomes signed in (ASVS 7.2.4). It must not run inside a
+// transaction: the cache would have what may yet be rolled back.
 func (s *Service) Start(ctx context.Context, in Start) (token string, started *Session, err error) {
-	old, err := s.lookup(ctx, in.Replace)
+	old, err := s.replaced(ctx, in.Replace)
 	if err != nil {
 		return "", nil, err
 	}
 	if old != nil && old.UserID == in.UserID {
-		token, err := s.Renew(ctx, old, in.ACR, in.AMR)
-		if fault.KindOf(err) != fault.Conflict { // it ended meanwhile: a new one then
+		token, err := s.renew(ctx, old, in.ACR, in.AMR, in.Remember)
+		if fault.KindOf(err) != fault.Conflict { // it ended or was renewed meanwhile: a new one then
 			return token, old, err
 		}
 	} else if old != nil {
@@ -108,20 +119,46 @@ func (s *Service) Start(ctx context.Context, in Start) (token string, started *S
 	return s.create(ctx, in)
 }
 
+// replaced returns the live session behind a cookie that is to be replaced.
+// The Store is asked, because much follows from the answer. A cookie that it
+// does not know may still have a copy, of a renewal that was not acknowledged.
+func (s *Service) replaced(ctx context.Context, token string) (*Session, error) {
+	if _, ok := secret.Unwrap(secret.SessionCookie, token); !ok {
+		return nil, nil
+	}
+	hash := s.fp.Of(secret.SessionCookie, token)
+	found, err := s.stored(ctx, hash)
+	if err == nil && found == nil {
+		err = s.forget(ctx, hash)
+	}
+	return found, err
+}
+
 func (s *Service) create(ctx context.Context, in Start) (string, *Session, error) {
-	now := clock.Now()
+	now := stamp()
 	token := secret.New(secret.SessionCookie)
 	started := &Session{
 		ID: secret.ID(), Hash: s.fp.Of(secret.SessionCookie, token),
 		UserID: in.UserID, AuthTime: now, ACR: in.ACR, AMR: in.AMR,
 		CreatedAt: now, LastSeenAt: now,
-		IdleExpiresAt: now.Add(s.cfg.Idle), ExpiresAt: now.Add(s.cfg.Absolute),
-		UserAgent: clip(in.UserAgent), Address: in.Address,
+		IdleExpiresAt: now.Add(s.idle(in.Remember)), ExpiresAt: now.Add(s.cfg.Absolute),
+		UserAgent: clip(in.UserAgent), Address: in.Address, Remembered: in.Remember,
 	}
 	if err := s.store.Create(ctx, *started); err != nil {
 		return "", nil, err
 	}
+	s.keep(ctx, Copy{*started, now.Add(CopyLife)})
 	return token, started, nil
+}
+
+// stamp is the time as every engine keeps it, so that a copy equals its row.
+func stamp() time.Time { return clock.Now().UTC().Truncate(time.Microsecond) }
+
+func (s *Service) idle(remembered bool) time.Duration {
+	if remembered {
+		return s.cfg.RememberIdle
+	}
+	return s.cfg.Idle
 }
 
 // clip bounds a user agent and keeps it one printable line.
@@ -136,29 +173,46 @@ func clip(userAgent string) string {
 // broken, unknown, ended or expired one is anonymous: nil and no error. An
 // error means that the store could not tell.
 func (s *Service) FromToken(ctx context.Context, token string) (*Session, error) {
-	found, err := s.lookup(ctx, token)
-	if err != nil || found == nil {
-		return nil, err
-	}
-	now := clock.Now()
-	if now.Sub(found.LastSeenAt) < touchEvery {
-		return found, nil
-	}
-	idle := now.Add(s.cfg.Idle)
-	if err := s.store.Touch(ctx, found.ID, now, idle); err != nil {
-		// Not moving the limit refuses earlier, which is safe.
-		trail.Set(ctx, "session_touch", "failed")
-		return found, nil
-	}
-	found.LastSeenAt, found.IdleExpiresAt = now, idle
-	return found, nil
-}
-
-func (s *Service) lookup(ctx context.Context, token string) (*Session, error) {
 	if _, ok := secret.Unwrap(secret.SessionCookie, token); !ok {
 		return nil, nil
 	}
-	found, err := s.store.ByHash(ctx, s.fp.Of(secret.SessionCookie, token))
+	hash, now := s.fp.Of(secret.SessionCookie, token), stamp()
+	found, again := s.copyOf(ctx, hash, now)
+	fresh := found == nil
+	if fresh {
+		stored, err := s.stored(ctx, hash)
+		if err != nil || stored == nil {
+			return nil, err
+		}
+		found = &Copy{*stored, now.Add(CopyLife)} // from before it was read
+	}
+	touched := s.touch(ctx, &found.Session, now)
+	if again && (fresh || touched) {
+		s.keep(ctx, *found)
+	}
+	return &found.Session, nil
+}
+
+// touch notes the use of a session, at most so often, and reports whether it
+// did.
+func (s *Service) touch(ctx context.Context, found *Session, now time.Time) bool {
+	if now.Sub(found.LastSeenAt) < touchEvery {
+		return false
+	}
+	idle := now.Add(s.idle(found.Remembered))
+	if err := s.store.Touch(ctx, found.ID, now, idle); err != nil {
+		// Not moving the limit refuses earlier, which is safe.
+		trail.Set(ctx, "session_touch", "failed")
+		return false
+	}
+	found.LastSeenAt, found.IdleExpiresAt = now, idle
+	return true
+}
+
+// stored returns the live session of a cookie's fingerprint from the Store,
+// or nil.
+func (s *Service) stored(ctx context.Context, hash string) (*Session, error) {
+	found, err := s.store.ByHash(ctx, hash)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil, nil
@@ -182,23 +236,4 @@ func (s *Service) Get(ctx context.Context, id string) (*Session, error) {
 // OfUser returns the live sessions of a person, newest first.
 func (s *Service) OfUser(ctx context.Context, userID string) ([]Session, error) {
 	return s.store.OfUser(ctx, userID, clock.Now())
-}
-
-// Renew notes that the person proved again who they are, updates open, and
-// returns a new cookie value; the old one is dead at once. The absolute limit
-// stays. fault.Conflict when the session has ended.
-func (s *Service) Renew(ctx context.Context, open *Session, acr string, amr []string) (token string, err error) {
-	now := clock.Now()
-	token = secret.New(secret.SessionCookie)
-	hash := s.fp.Of(secret.SessionCookie, token)
-	if err := s.store.Renew(ctx, open.ID, hash, now, acr, amr); err != nil {
-		return "", err
-	}
-	idle := now.Add(s.cfg.Idle)
-	if err := s.store.Touch(ctx, open.ID, now, idle); err != nil {
-		return "", err
-	}
-	open.Hash, open.AuthTime, open.ACR, open.AMR = hash, now, acr, amr
-	open.LastSeenAt, open.IdleExpiresAt = now, idle
-	return token, nil
 }

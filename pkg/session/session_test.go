@@ -417,6 +417,7 @@ func TestEndOthersKeepsNobodyElses(t *testing.T) {
 func TestAStoreThatIsDownIsNoAnonymousVisitor(t *testing.T) {
 	s := stage.New(t)
 	token, _ := start(t, s, session.Start{UserID: s.Person(t, "a@example.test").ID})
+	s.Copies.SetDown(true)
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	if found, err := s.Sessions.FromToken(gone, token); err == nil {

@@ -29,6 +29,31 @@ type Session struct {
 	Remembered bool
 }
 
+// CookieLife is how long the browser is to keep the cookie, in whole seconds;
+// zero: until it closes.
+func (s *Session) CookieLife(now time.Time) time.Duration {
+	if !s.Remembered {
+		return 0
+	}
+	return max(s.ExpiresAt.Sub(now)+time.Second-1, time.Second).Truncate(time.Second)
+}
+
+// Renewal gives a session a new cookie, and says how the person proved who
+// they are.
+type Renewal struct {
+	ID      string
+	OldHash string // fingerprint of the cookie that is replaced
+	Hash    string // of the new one
+	At      time.Time
+
+	AuthTime time.Time
+	ACR      string
+	AMR      []string
+
+	IdleExpiresAt time.Time
+	Remembered    bool
+}
+
 // Ended is a session that is over.
 type Ended struct {
 	ID, Hash string
@@ -54,10 +79,12 @@ type Store interface {
 	// Touch moves the idle limit and last seen time of a session that is live
 	// at lastSeen; any other stays as it is, without an error.
 	Touch(ctx context.Context, id string, lastSeen, idleExpires time.Time) error
-	// Renew gives a live session a new cookie fingerprint and the facts of a
-	// fresh authentication; the old cookie is dead at once. fault.Conflict if
-	// the session has ended.
-	Renew(ctx context.Context, id, newHash string, authTime time.Time, acr string, amr []string) error
+	// Renew gives a session that is live at the time of the renewal a new
+	// cookie fingerprint and what the renewal says, and notes that it was
+	// seen; the old cookie is dead at once. fault.Conflict if it is over, or
+	// has another cookie than the old one by now: of any number of concurrent
+	// calls one succeeds.
+	Renew(ctx context.Context, r Renewal) error
 	// End ends the session and reports whether this call did; an unknown or
 	// ended one is no error.
 	End(ctx context.Context, id, reason string, now time.Time) (bool, error)

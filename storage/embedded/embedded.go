@@ -1,7 +1,8 @@
 // Package embedded keeps for one node what redisstore keeps for many: flows,
-// counters, spent identifiers, and the live set of revocations. Its own small
-// SQLite file survives restarts, so that a restart forgets nothing; beside it
-// memory holds what is asked on every request.
+// counters, spent identifiers, the live set of revocations, and copies of
+// sessions. Its own small SQLite file survives restarts, so that a restart
+// forgets nothing that matters; beside it memory holds what is asked on every
+// request.
 //
 // What is acknowledged is in the file, and with the kernel: kill -9 takes
 // nothing back. How much a power cut may take back is decided for each kind
@@ -49,6 +50,8 @@ type DB struct {
 	epoch  int64 // of the replay set, in microseconds since 1970
 	limits *Limits
 	live   *LiveSet
+
+	sessions *Sessions
 }
 
 // Options are what the path does not say.
@@ -81,7 +84,7 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
-	db := &DB{queue: make(chan *job, 1024), ended: make(chan struct{})}
+	db := &DB{sessions: NewSessions(), queue: make(chan *job, 1024), ended: make(chan struct{})}
 	if err := db.open(ctx, path, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the short-lived store %s: %w", path, err), db.closeFiles())
 	}

@@ -84,15 +84,18 @@ func (s *Sessions) Touch(ctx context.Context, id string, lastSeen, idleExpires t
 }
 
 // Renew implements session.Store.
-func (s *Sessions) Renew(ctx context.Context, id, newHash string, authTime time.Time, acr string, amr []string) error {
-	if !findable(id) {
+func (s *Sessions) Renew(ctx context.Context, r session.Renewal) error {
+	if !findable(r.ID, r.OldHash) {
 		return conflict
 	}
-	if !findable(newHash) {
+	if !findable(r.Hash) {
 		return malformed
 	}
-	n, err := s.db.exec(ctx, "sessions.renew", "UPDATE sessions SET hash = ?, auth_time = ?, acr = ?, amr = ? WHERE id = ? AND ended_at IS NULL",
-		newHash, at(authTime), acr, list(amr), id)
+	now := utc(r.At)
+	n, err := s.db.exec(ctx, "sessions.renew", `UPDATE sessions
+		SET hash = ?, auth_time = ?, acr = ?, amr = ?, last_seen_at = ?, idle_expires_at = ?, remembered = ?
+		WHERE id = ? AND hash = ? AND ended_at IS NULL AND idle_expires_at > ? AND expires_at > ?`,
+		r.Hash, at(r.AuthTime), r.ACR, list(r.AMR), now, at(r.IdleExpiresAt), r.Remembered, r.ID, r.OldHash, now, now)
 	return won(n, err)
 }
 

@@ -1,5 +1,5 @@
 // Package redisstore keeps in Redis what dies soon: flows, counters, spent
-// identifiers, and the live set of revocations. It decides nothing that SQL
+// identifiers, the live set of revocations, and copies of sessions. It decides nothing that SQL
 // decides, and holds nothing that would open something when lost.
 //
 // Redis 6.2 is enough. Single servers, Sentinel and Cluster work: a script

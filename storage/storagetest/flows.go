@@ -28,6 +28,7 @@ func ShortLived(t *testing.T, open OpenShortLived) {
 		{"spreads", Spreads},
 		{"replay", Replay},
 		{"live set", LiveSet},
+		{"session cache", SessionCache},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, open) })
 	}

@@ -48,7 +48,7 @@ func Sessions(t *testing.T, open OpenDurable) {
 			_, err = s.ByHash(t.Context(), key)
 			wantKind(t, "ByHash of "+name, err, fault.NotFound)
 			must(t, s.Touch(t.Context(), key, epoch, epoch))
-			wantKind(t, "Renew of "+name, s.Renew(t.Context(), key, "new cookie", epoch, "", nil), fault.Conflict)
+			wantKind(t, "Renew of "+name, s.Renew(t.Context(), renewal(key, "new cookie")), fault.Conflict)
 			if did, err := s.End(t.Context(), key, "test", epoch); did || err != nil {
 				t.Errorf("End of %s: %v, %v; want false and no error", name, did, err)
 			}
@@ -100,25 +100,63 @@ func touch(t *testing.T, open OpenDurable) {
 	same(t, "last seen", got.LastSeenAt, epoch.Add(time.Minute))
 }
 
+// renewal is one a minute after the beginning.
+func renewal(id, hash string) session.Renewal {
+	return session.Renewal{
+		ID: id, OldHash: "cookie-" + id, Hash: hash, At: epoch.Add(time.Minute), AuthTime: epoch.Add(time.Second), ACR: "urn:acr:2", AMR: []string{"pwd", "otp"},
+		IdleExpiresAt: epoch.Add(2 * time.Hour), Remembered: true,
+	}
+}
+
 func renew(t *testing.T, open OpenDurable) {
 	s := open(t).Sessions
-	must(t, s.Create(t.Context(), newSession("a", "alice")))
-	must(t, s.Create(t.Context(), newSession("ended", "alice")))
-	if _, err := s.End(t.Context(), "ended", "logout", epoch); err != nil {
-		t.Fatal(err)
+	for _, id := range []string{"a", "ended", "idle", "over"} {
+		n := newSession(id, "alice")
+		switch id {
+		case "ended":
+			n.EndedAt = epoch
+		case "idle":
+			n.IdleExpiresAt = epoch.Add(time.Minute)
+		case "over":
+			n.ExpiresAt = epoch.Add(time.Minute)
+		}
+		must(t, s.Create(t.Context(), n))
 	}
-	later := epoch.Add(time.Minute)
-	must(t, s.Renew(t.Context(), "a", "fresh", later, "urn:acr:2", []string{"pwd", "otp"}))
+	r := renewal("a", "fresh")
+	must(t, s.Renew(t.Context(), r))
 	got, err := s.ByHash(t.Context(), "fresh")
 	must(t, err)
 	want := newSession("a", "alice")
-	want.Hash, want.AuthTime, want.ACR, want.AMR = "fresh", later, "urn:acr:2", []string{"pwd", "otp"}
+	want.Hash, want.AuthTime, want.ACR, want.AMR = "fresh", r.AuthTime, r.ACR, r.AMR
+	want.LastSeenAt, want.IdleExpiresAt, want.Remembered = r.At, r.IdleExpiresAt, true
 	same(t, "the renewed session", got, want)
 	_, err = s.ByHash(t.Context(), "cookie-a")
 	wantKind(t, "the old cookie", err, fault.NotFound)
-	wantKind(t, "an ended session", s.Renew(t.Context(), "ended", "x", later, "", nil), fault.Conflict)
-	wantKind(t, "a taken cookie", s.Renew(t.Context(), "a", "cookie-ended", later, "", nil), fault.Conflict)
-	wantKind(t, "no cookie", s.Renew(t.Context(), "a", "", later, "", nil), fault.Invalid)
+	for _, id := range []string{"ended", "idle", "over"} {
+		wantKind(t, "one that is "+id, s.Renew(t.Context(), renewal(id, "x")), fault.Conflict)
+	}
+	again := renewal("a", "fresher")
+	wantKind(t, "of a cookie that was replaced", s.Renew(t.Context(), again), fault.Conflict)
+	again.OldHash = ""
+	wantKind(t, "of no cookie", s.Renew(t.Context(), again), fault.Conflict)
+	again.OldHash, again.Hash = "fresh", "cookie-ended"
+	wantKind(t, "a taken cookie", s.Renew(t.Context(), again), fault.Conflict)
+	again.Hash = ""
+	wantKind(t, "no new cookie", s.Renew(t.Context(), again), fault.Invalid)
+	again.Hash, again.Remembered = "fresher", false
+	must(t, s.Renew(t.Context(), again))
+	got, err = s.ByID(t.Context(), "a")
+	must(t, err)
+	if got.Remembered {
+		t.Error("still remembered after a renewal without the wish")
+	}
+	if won := race(t, fault.Conflict, func(n int) error {
+		r := renewal("a", fmt.Sprint("raced ", n))
+		r.OldHash = "fresher"
+		return s.Renew(t.Context(), r)
+	}); won != 1 {
+		t.Errorf("%d calls renewed the session, want 1", won)
+	}
 }
 
 func endSessions(t *testing.T, open OpenDurable) {

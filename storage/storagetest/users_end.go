@@ -46,8 +46,11 @@ func usersEnd(t *testing.T, open OpenDurable) {
 		s := open(t).Users
 		must(t, s.Create(t.Context(), user.User{ID: "me", Roles: []string{"admin_x"}}))
 		for _, u := range []user.User{
-			{ID: "none"}, {ID: "longer", Roles: []string{"admin_xy", "an_admin_x"}}, {ID: "wild", Roles: []string{"adminzx"}},
-			{ID: "disabled", Roles: []string{"admin_x"}, Disabled: true}, {ID: "leaving", Roles: []string{"admin_x"}, DeleteAt: epoch},
+			{ID: "none"},
+			{ID: "longer", Roles: []string{"admin_xy", "an_admin_x"}},
+			{ID: "wild", Roles: []string{"adminzx"}},
+			{ID: "disabled", Roles: []string{"admin_x"}, Disabled: true},
+			{ID: "leaving", Roles: []string{"admin_x"}, DeleteAt: epoch},
 		} {
 			must(t, s.Create(t.Context(), u))
 			if has, err := s.AnotherHas(t.Context(), "admin_x", "me"); err != nil || has {

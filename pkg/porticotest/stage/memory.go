@@ -10,6 +10,7 @@ import (
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/revocation"
+	"github.com/portico-id/portico/pkg/session"
 )
 
 // outage is a dependency that a test can take away.
@@ -275,9 +276,53 @@ func (r *Revoker) Revoke(ctx context.Context, cause func(ctx context.Context) ([
 	return nil
 }
 
+// Check does what revocation.Service promises, for sessions.
+func (r *Revoker) Check(_ context.Context, f revocation.Facts) (bool, *revocation.Entry, error) {
+	if err := r.check(); err != nil {
+		return false, nil, err
+	}
+	for _, e := range r.Entries() {
+		if e.Kind == revocation.Session && e.ID == f.SessionID && !f.IssuedAt.After(e.NotBefore) {
+			return true, &e, nil
+		}
+	}
+	return false, nil, nil
+}
+
 // Entries returns what reached the live set.
 func (r *Revoker) Entries() []revocation.Entry {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	return append([]revocation.Entry(nil), r.entries...)
+}
+
+// Copies is the session cache of the embedded store, which a test can take
+// away.
+type Copies struct {
+	outage
+	session.Cache
+}
+
+// Get implements session.Cache.
+func (c *Copies) Get(ctx context.Context, hash string, now time.Time) (session.Copy, error) {
+	if err := c.check(); err != nil {
+		return session.Copy{}, err
+	}
+	return c.Cache.Get(ctx, hash, now)
+}
+
+// Put implements session.Cache.
+func (c *Copies) Put(ctx context.Context, s session.Copy, now time.Time) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return c.Cache.Put(ctx, s, now)
+}
+
+// Drop implements session.Cache.
+func (c *Copies) Drop(ctx context.Context, hashes []string, now time.Time) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return c.Cache.Drop(ctx, hashes, now)
 }

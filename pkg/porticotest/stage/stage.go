@@ -29,6 +29,7 @@ import (
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 	"github.com/portico-id/portico/storage"
+	"github.com/portico-id/portico/storage/embedded"
 )
 
 // Issuer of every stage.
@@ -49,6 +50,7 @@ type Stage struct {
 	Spreads  *Spreads
 	Audit    *Audit
 	Revoker  *Revoker
+	Copies   *Copies
 	Prints   *secret.Fingerprinter
 	Letters  *Letters
 
@@ -75,8 +77,9 @@ func New(t *testing.T) *Stage {
 	s.openDurable(t)
 	s.Prints = secret.NewFingerprinter(bytes.Repeat([]byte{7}, 32))
 	s.Revoker = &Revoker{Tx: s.Durable, Ledger: s.Durable.Revocations}
+	s.Copies = &Copies{Cache: embedded.NewSessions()}
 	s.Flows = flow.NewService(s.FlowKeep, s.Prints, flow.Config{})
-	s.Sessions = session.NewService(s.Durable.Sessions, s.Durable.Grants, s.Revoker, s.Prints, s.Audit, session.Config{})
+	s.Sessions = session.NewService(s.Durable.Sessions, s.Durable.Grants, s.Revoker, s.Prints, s.Audit, session.Config{Cache: s.Copies})
 	s.Users = user.NewService(s.Durable.Users, s.Durable, s.Sessions, s.Audit)
 	s.Clients = client.NewService(s.Durable.Clients, s.Prints, client.Config{})
 	s.APIs = scope.NewService(s.Durable.APIs, scope.Config{Issuer: Issuer})
