@@ -22,6 +22,7 @@ type Metrics struct {
 	suspect  *prometheus.CounterVec
 	dropped  *prometheus.CounterVec
 	sql      *prometheus.CounterVec
+	ranges   *prometheus.CounterVec
 	sessions *prometheus.CounterVec
 }
 
@@ -54,6 +55,9 @@ func NewMetrics(version string) *Metrics {
 		sql: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_sql_statements_total", Help: "SQL statements by the operation they belong to.",
 		}, []string{"operation"}),
+		ranges: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_password_range_total", Help: "Questions to the range service of breached passwords by outcome: hit, miss, failed, skipped.",
+		}, []string{"outcome"}),
 		sessions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_session_cache_total", Help: "Look-ups of a session cookie by how the cache answered: hit, miss or unavailable.",
 		}, []string{"result"}),
@@ -62,7 +66,7 @@ func NewMetrics(version string) *Metrics {
 		Name: "portico_build_info", Help: "Always 1; the label is the version.",
 	}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.limited, m.suspect, m.dropped, m.sql, m.sessions, build,
+	m.registry.MustRegister(m.requests, m.seconds, m.tokens, m.refused, m.limited, m.suspect, m.dropped, m.sql, m.ranges, m.sessions, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -109,3 +113,6 @@ func (m *Metrics) Statement(operation string) { m.sql.WithLabelValues(operation)
 
 // SessionLooked counts one look-up of a session cookie in the cache.
 func (m *Metrics) SessionLooked(result string) { m.sessions.WithLabelValues(result).Inc() }
+
+// PasswordRange counts one question to the range service.
+func (m *Metrics) PasswordRange(outcome string) { m.ranges.WithLabelValues(outcome).Inc() }

@@ -38,6 +38,15 @@ type Config struct {
 	// Person returns what Change must not find in a password: name, e-mail
 	// address, username. Nil: Change knows nobody.
 	Person func(ctx context.Context, userID string) ([]string, error)
+	// Breached is asked last about a new password; a Ranges is one. Nil: the
+	// list inside Portico decides alone.
+	Breached Breached
+}
+
+// Breached knows passwords from breaches. It answers soon, and no when it
+// does not know.
+type Breached interface {
+	Breached(ctx context.Context, plain string) bool
 }
 
 func (c Config) withDefaults() Config {

@@ -21,7 +21,8 @@ const (
 	CodeUnreadable = "password_unreadable"
 	CodeLacks      = "password_lacks" // Details name each kind that is not there
 	CodePerson     = "password_person"
-	CodeCommon     = "password_common" // a common word or two, however drawn out
+	CodeCommon     = "password_common"   // a common word or two, however drawn out
+	CodeBreached   = "password_breached" // the range service knows it
 )
 
 // Kinds of characters that an operator may demand. NIST SP 800-63B §3.1.1.2
@@ -40,7 +41,7 @@ const clause = "NIST SP 800-63B §3.1.1.2 "
 // the words that an attacker would try first: name, e-mail address, username;
 // empty ones are passed over. fault.Invalid otherwise, with one of the codes
 // above and never a word of the password.
-func (s *Service) Check(_ context.Context, plain string, person ...string) error {
+func (s *Service) Check(ctx context.Context, plain string, person ...string) error {
 	if err := s.shape(plain); err != nil {
 		return err
 	}
@@ -49,7 +50,15 @@ func (s *Service) Check(_ context.Context, plain string, person ...string) error
 		return fault.New(fault.Invalid, CodePerson, "This password is too close to the name or address of its owner.").
 			Under(clause + "the password is not built on the name of its owner or of the service")
 	}
-	return uncommon(form)
+	if err := uncommon(form); err != nil {
+		return err
+	}
+	if s.cfg.Breached != nil && s.cfg.Breached.Breached(ctx, plain) {
+		return fault.New(fault.Invalid, CodeBreached, "This password is known from a data breach.").
+			Under(clause+"the password is not among the breached ones").
+			Compare("password_range_url", "a count of 0", "seen in a breach")
+	}
+	return nil
 }
 
 // rules are what can be said without knowing anybody.

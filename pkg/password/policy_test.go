@@ -199,7 +199,7 @@ func TestChangeWithIsAllOrNothing(t *testing.T) {
 func TestEveryRefusalHasWordsOfItsOwn(t *testing.T) {
 	seen := map[string]string{}
 	for _, code := range []string{
-		password.CodeMissing, password.CodeTooShort, password.CodeTooLong, password.CodeUnreadable, password.CodeLacks, password.CodePerson, password.CodeCommon,
+		password.CodeMissing, password.CodeTooShort, password.CodeTooLong, password.CodeUnreadable, password.CodeLacks, password.CodePerson, password.CodeCommon, password.CodeBreached,
 	} {
 		p, err := templates.PasswordProblem(fault.New(fault.Invalid, code, "").About("password", password.Digit), 15)
 		if err != nil || !p.Is() {

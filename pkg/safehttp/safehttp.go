@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -35,6 +36,8 @@ type Config struct {
 	// Parallel bounds the fetches under way; more wait, within Timeout.
 	// Default 32.
 	Parallel int
+	// Header is sent with every fetch, besides what Get says.
+	Header http.Header
 	// RootCAs verify servers. Nil: those of the system, which honours
 	// SSL_CERT_FILE.
 	RootCAs *x509.CertPool
@@ -140,6 +143,7 @@ func (c *Client) get(ctx context.Context, address, accept string) ([]byte, http.
 	if err != nil {
 		return nil, nil, fmt.Errorf("make request: %w", err)
 	}
+	maps.Copy(req.Header, c.cfg.Header)
 	req.Header.Set("Accept", accept)
 	req.Header.Set("User-Agent", "Portico")
 	over := c.https

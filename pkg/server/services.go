@@ -12,7 +12,6 @@ import (
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/limit"
-	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
@@ -63,18 +62,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	})
 	s.APIs = scope.NewService(s.durable.APIs, scope.Config{Issuer: s.cfg.Issuer, LoopbackResources: s.cfg.Dev})
 	s.Users = user.NewService(s.durable.Users, s.durable, s.Sessions, s.audit)
-	s.Passwords, err = password.NewService(s.durable.Passwords, s.Sessions, s.audit, password.Config{
-		MemoryKiB: uint32(s.cfg.ArgonMemory), Passes: s.cfg.ArgonTime, Lanes: s.cfg.ArgonParallelism,
-		Brand: s.brand.Names(), MinLength: s.cfg.PasswordMinLength, Require: s.cfg.PasswordRequire,
-		Person: func(ctx context.Context, userID string) ([]string, error) {
-			u, err := s.Users.Get(ctx, userID)
-			if err != nil {
-				return nil, err
-			}
-			return namesOf(u), nil
-		},
-	})
-	if err != nil {
+	if err := s.openPasswords(); err != nil {
 		return err
 	}
 	s.Confirmations = confirm.NewService(s.durable.Confirmations, s.fingerprint, s.sealer)
