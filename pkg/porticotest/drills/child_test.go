@@ -75,8 +75,14 @@ func (s *site) people() {
 // shell runs a portico command and reads its JSON.
 func (s *site) shell(into any, args ...string) {
 	s.t.Helper()
+	s.say("", into, args...)
+}
+
+// say is shell with something on standard input.
+func (s *site) say(input string, into any, args ...string) {
+	s.t.Helper()
 	var out, errs bytes.Buffer
-	code := cli.Main(append(args, "--output", "json"), cli.Process{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Environ: s.env})
+	code := cli.Main(append(args, "--output", "json"), cli.Process{Stdin: strings.NewReader(input), Stdout: &out, Stderr: &errs, Environ: s.env})
 	if code != 0 {
 		s.t.Fatalf("portico %s: %s", strings.Join(args, " "), errs.String())
 	}
