@@ -92,7 +92,7 @@ func TestOneSourceThatFailsOnManyAccountsIsSlowedDown(t *testing.T) {
 }
 
 func TestOnePasswordThatFailsOnManyAccountsIsNotTriedAnyMore(t *testing.T) {
-	const sprayed = "Winter-2026-sprayed"
+	const sprayed = "umbrella saddle lantern 84"
 	// spray fails with the password on n accounts, each from another network.
 	spray := func(t *testing.T, r *stage.Pages, from, n int) (passed int) {
 		t.Helper()
