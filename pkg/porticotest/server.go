@@ -20,6 +20,7 @@ import (
 	"github.com/portico-id/portico/pkg/config"
 	"github.com/portico-id/portico/pkg/observe"
 	"github.com/portico-id/portico/pkg/server"
+	"github.com/portico-id/portico/storage"
 )
 
 // Server is a running Portico.
@@ -48,7 +49,11 @@ type setup struct {
 	path    string // of the issuer
 	address string // to listen on
 	log     *Log
+	heard   func(operation string)
 }
+
+// Statements hears of every SQL statement, by the operation that sent it.
+func Statements(heard func(operation string)) Option { return func(s *setup) { s.heard = heard } }
 
 // With edits the settings.
 func With(edit func(*config.Config)) Option { return func(s *setup) { edit(&s.cfg) } }
@@ -123,8 +128,12 @@ func (s *Server) start() error {
 	if set.cfg.Issuer == "" {
 		set.cfg.Issuer = "http://" + set.issuerHost(set.address) + set.path
 	}
+	var watch storage.DurableOptions
+	if set.heard != nil {
+		watch.OnStatement = func(_ context.Context, op, _ string, _ time.Duration, _ error) { set.heard(op) }
+	}
 	inner, err := server.Open(s.tb.Context(), &set.cfg, server.Options{
-		Migrate: true, Serving: true, Version: "test", Log: observe.NewLogger(set.log, set.cfg.LogLevel, "json"),
+		Storage: watch, Migrate: true, Serving: true, Version: "test", Log: observe.NewLogger(set.log, set.cfg.LogLevel, "json"),
 	})
 	if err != nil {
 		_ = listener.Close()

@@ -74,8 +74,8 @@ func New(ledger Ledger, live Live, tx Transactor, cfg Config) *Service {
 //
 // When the transaction fails, its error comes back and nothing was revoked.
 // When the live set cannot be reached after the commit, fault.Unavailable
-// comes back: the revocation stands in SQL, the reconciler will push it, and
-// the client is to try again. So cause must return its entries also when the
+// comes back, caused by ErrCommitted: the revocation stands in SQL, the
+// reconciler will push it, and the client is to try again. So cause must return its entries also when the
 // wanted state already holds, and must have no effect outside the database.
 func (s *Service) Revoke(ctx context.Context, cause func(ctx context.Context) ([]Entry, error)) error {
 	var entries []Entry
@@ -98,7 +98,7 @@ func (s *Service) Revoke(ctx context.Context, cause func(ctx context.Context) ([
 	defer cancel()
 	if err := s.spread(ctx, entries); err != nil {
 		s.wake()
-		return unavailable(fmt.Errorf("spread a revocation that is committed: %w", err))
+		return unavailable(fmt.Errorf("%w: %w", ErrCommitted, err))
 	}
 	return nil
 }
@@ -274,11 +274,15 @@ func (s *Service) wake() {
 
 // unavailable gives err the face that every failure to know has here.
 func unavailable(err error) error {
-	if fault.Is(err, fault.Unavailable) {
+	if fault.Is(err, fault.Unavailable) && !errors.Is(err, ErrCommitted) {
 		return err
 	}
 	return fault.Hide(err, fault.Unavailable, "temporarily_unavailable", "Revocations cannot be checked at the moment.")
 }
+
+// ErrCommitted is the cause of a fault.Unavailable after the commit: the
+// revocation stands, and is not acknowledged yet.
+var ErrCommitted = errors.New("revocation: committed and not spread yet")
 
 // errLost says that the live set vanished each time it was rebuilt.
 var errLost = errors.New("revocation: the live set was lost again while it was rebuilt")

@@ -301,8 +301,8 @@ func TestLiveSetDownAfterTheCommit(t *testing.T) {
 		wg.Go(func() { s.Run(ctx) })
 		synctest.Wait()
 		live.set(errDown)
-		if err := s.Revoke(t.Context(), because(token("t"))); !fault.Is(err, fault.Unavailable) {
-			t.Fatalf("Revoke = %v, want unavailable", err)
+		if err := s.Revoke(t.Context(), because(token("t"))); !fault.Is(err, fault.Unavailable) || !errors.Is(err, revocation.ErrCommitted) {
+			t.Fatalf("Revoke = %v, want unavailable, and that it is committed", err)
 		}
 		if len(db.rows) != 1 {
 			t.Fatalf("%d rows, want the revocation to stand in the ledger", len(db.rows))

@@ -70,17 +70,18 @@ func (s *Service) end(ctx context.Context, id, owner, reason string) error {
 		ended = found
 		return s.entries([]string{id}, grants, reason, now), nil
 	})
+	if committed(err) && ended.EndedAt.IsZero() {
+		s.record(ctx, ended.UserID, ended.UserID, id, reason)
+	}
 	if err != nil {
 		return err
 	}
-	if err := s.forget(ctx, ended.Hash); err != nil {
-		return err
-	}
-	if ended.EndedAt.IsZero() {
-		s.record(ctx, ended.UserID, ended.UserID, id, reason)
-	}
-	return nil
+	return s.forget(ctx, ended.Hash)
 }
+
+// committed reports whether an end stands, acknowledged or not: only the call
+// that committed it can tell of it.
+func committed(err error) bool { return err == nil || errors.Is(err, revocation.ErrCommitted) }
 
 // EndOthers ends every session of a person but for the one of the sid keep
 // (empty: all), with the grants that hang on each, offline ones too, and the
@@ -131,22 +132,17 @@ func (s *Service) endMany(
 		ended, entries, err = end(ctx, clock.Now())
 		return entries, err
 	})
-	if err != nil {
-		return err
-	}
 	hashes := make([]string, len(ended))
 	for i, e := range ended {
 		hashes[i] = e.Hash
-	}
-	if err := s.forget(ctx, hashes...); err != nil {
-		return err
-	}
-	for _, e := range ended {
-		if !e.Before {
+		if committed(err) && !e.Before {
 			s.record(ctx, actor, userID, e.ID, reason)
 		}
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return s.forget(ctx, hashes...)
 }
 
 func ids(ended []Ended) []string {

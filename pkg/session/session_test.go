@@ -280,6 +280,9 @@ func TestEndIsNotAcknowledgedWhileTheLiveSetIsDown(t *testing.T) {
 	if len(s.Revoker.Entries()) == 0 {
 		t.Error("the second try acknowledged without telling the live set")
 	}
+	if n := len(s.Audit.Named(audit.SessionEnded)); n != 1 {
+		t.Errorf("%d events of one end, want 1", n)
+	}
 }
 
 func TestEndOfUser(t *testing.T) {
@@ -373,6 +376,9 @@ func TestEndOthers(t *testing.T) {
 		if err := s.Sessions.EndOthers(ctx, ann.ID, hereSession.ID, "person"); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if events := s.Audit.Named(audit.SessionEnded); len(events) != 1 || events[0].SessionID != thereSession.ID || events[0].Actor != ann.ID {
+		t.Errorf("audit has %+v, want one end by the person", events)
 	}
 	if find(t, s, here) == "" || find(t, s, there) != "" || find(t, s, other) == "" {
 		t.Error("want the kept session and the other person's alive, the rest dead")

@@ -268,7 +268,7 @@ func (r *Revoker) Revoke(ctx context.Context, cause func(ctx context.Context) ([
 		return err
 	}
 	if err := r.check(); err != nil {
-		return err
+		return fault.Hide(revocation.ErrCommitted, fault.Unavailable, "temporarily_unavailable", "We cannot answer right now.")
 	}
 	r.lock.Lock()
 	defer r.lock.Unlock()
