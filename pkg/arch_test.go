@@ -44,7 +44,7 @@ var (
 	domain = []string{
 		"pkg/audit", "pkg/client", "pkg/scope", "pkg/user", "pkg/claims", "pkg/grant", "pkg/session", "pkg/flow",
 		"pkg/assurance", "pkg/keyring", "pkg/access", "pkg/apikey", "pkg/limit", "pkg/mail/...", "pkg/webhook",
-		"pkg/revocation", "pkg/explain",
+		"pkg/revocation", "pkg/explain", "pkg/intake",
 	}
 	identity = []string{
 		"pkg/password/...", "pkg/confirm/...", "pkg/totp/...", "pkg/passkey/...", "pkg/recovery/...",

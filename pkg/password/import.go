@@ -1,6 +1,7 @@
 package password
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -19,13 +20,21 @@ const (
 	maxScryptLog  = 18
 	maxScryptR    = 32
 	maxScryptP    = 16
+	leastKey      = 16 // bytes: a shorter one is met by chance, or was cut
 )
+
+// errShort refuses a hash that many passwords would match.
+var errShort = errors.New("password: the hash has too few bytes")
 
 // CheckImport says whether a hash that another server made can be verified:
 // argon2, bcrypt, pbkdf2 or scrypt as a PHC string, at a cost we can bear.
 // fault.Invalid otherwise. Store it with Put.
 func (s *Service) CheckImport(hash string) error {
-	if _, err := s.hasher.decode(hash); err != nil {
+	digest, err := s.hasher.decode(hash)
+	if err == nil && len(digest.Key()) < leastKey {
+		err = errShort
+	}
+	if err != nil {
 		return fault.Hide(err, fault.Invalid, "password_hash_unreadable",
 			"This password hash is not argon2, bcrypt, pbkdf2 or scrypt in PHC format, or its cost is too high.")
 	}
