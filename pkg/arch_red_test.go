@@ -46,6 +46,11 @@ var samples = map[string]struct {
 		good:    [][2]string{{"pkg/server", "github.com/labstack/echo/v4"}, {"pkg/web", "github.com/labstack/echo/v4"}, {"pkg/resource/echomw", "github.com/labstack/echo/v4"}},
 		testBad: true,
 	},
+	"SMTP at one post office": {
+		bad:     [][2]string{{"pkg/confirm", "github.com/wneessen/go-mail"}, {"pkg/server", "net/smtp"}},
+		good:    [][2]string{{"pkg/mail", "github.com/wneessen/go-mail"}, {"pkg/mail", "github.com/wneessen/go-mail/smtp"}},
+		testBad: true,
+	},
 	"features own their Store": {
 		bad:  [][2]string{{"pkg/grant", "storage"}, {"pkg/oauth/token", "storage/gormstore"}, {"pkg/job", "storage/redisstore"}},
 		good: [][2]string{{"pkg/server", "storage"}, {"pkg/cli", "storage/gormstore"}, {"pkg/porticotest", "storage"}, {"storage/gormstore", "pkg/grant"}, {"storage", "storage/gormstore"}},

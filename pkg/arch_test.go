@@ -105,6 +105,12 @@ var rules = []rule{
 		to:     []string{"github.com/labstack/..."}, tests: true,
 	},
 	{
+		name:   "SMTP at one post office",
+		why:    "what may stand in a header, and where a password may go, is decided there",
+		except: []string{"pkg/mail"},
+		to:     []string{"github.com/wneessen/...", "net/smtp"}, tests: true,
+	},
+	{
 		name: "features own their Store",
 		why:  "engines implement the interface that the feature wrote; the other way round every feature would know every engine",
 		from: []string{"pkg/..."}, except: join(compose, proving),
@@ -192,7 +198,7 @@ var rules = []rule{
 		name:   "test equipment stays out of the product",
 		why:    "it starts servers, knows demo secrets and forgives no failure",
 		except: proving,
-		to:     []string{"pkg/porticotest/...", "pkg/bench/...", "storage/storagetest/...", "storage/throwaway/...", "testing", "github.com/stretchr/testify/...", "pgregory.net/rapid", "github.com/chromedp/...", "github.com/alicebob/miniredis/..."},
+		to:     []string{"pkg/porticotest/...", "pkg/bench/...", "storage/storagetest/...", "storage/throwaway/...", "testing", "github.com/stretchr/testify/...", "pgregory.net/rapid", "github.com/chromedp/...", "github.com/alicebob/miniredis/...", "github.com/emersion/..."},
 	},
 	{
 		name: "secrets come from crypto/rand",

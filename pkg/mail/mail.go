@@ -96,7 +96,7 @@ func (s *Service) Queue(ctx context.Context, to Recipient, l templates.Letter) e
 	if !plainAddress(to.Email) {
 		return errAddress
 	}
-	m, err := s.write(to, l)
+	m, _, err := s.write(to, l)
 	if err != nil {
 		return err
 	}
@@ -107,29 +107,48 @@ func (s *Service) Queue(ctx context.Context, to Recipient, l templates.Letter) e
 	return nil
 }
 
-// Test queues a letter that only shows that mail arrives.
+// Test sends a letter that only shows that mail arrives, at once and without
+// the outbox: an operator wants to hear what the mail server says. Into the
+// mailbox it is queued.
 func (s *Service) Test(ctx context.Context, email string) error {
-	return s.Queue(ctx, Recipient{Email: email}, templates.Letter{Key: "test"})
+	to, l := Recipient{Email: email}, templates.Letter{Key: "test"}
+	if s.cfg.Sender == nil {
+		return s.Queue(ctx, to, l)
+	}
+	if !plainAddress(email) {
+		return errAddress
+	}
+	m, c, err := s.write(to, l)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := s.cfg.Sender.Send(ctx, Outgoing{ID: m.ID, At: m.CreatedAt, Content: c}); err != nil {
+		return fault.Hide(err, fault.Unavailable, "mail_not_sent", "The mail server did not take the mail: "+problemOf(err)).
+			Under("RFC 5321 §4.2.1 the mail server takes the mail").
+			WithHint("check PORTICO_SMTP_URL and PORTICO_MAIL_FROM; portico doctor says how far the connection gets")
+	}
+	return nil
 }
 
 // write draws and seals. In the mailbox a mail has arrived at once.
-func (s *Service) write(to Recipient, l templates.Letter) (Mail, error) {
+func (s *Service) write(to Recipient, l templates.Letter) (Mail, Content, error) {
 	if l.Name == "" {
 		l.Name = to.Name
 	}
 	drawn, err := s.cfg.Templates.WriteLetter(templates.Frame{Lang: s.cfg.Templates.Negotiate(to.Locales, "", "")}, l)
 	if err != nil {
-		return Mail{}, fault.As(err)
+		return Mail{}, Content{}, fault.As(err)
 	}
 	now := clock.Now()
 	m := Mail{ID: secret.ID(), Letter: l.Key, UserID: to.UserID, State: Waiting, NextAt: now, CreatedAt: now}
 	if s.cfg.Sender == nil {
 		m.State, m.EndedAt = Sent, now
 	}
-	m.Sealed, err = s.seal(m.ID, Content{
-		To: to.Email, Subject: drawn.Subject, Text: drawn.Text, HTML: drawn.HTML, Lang: drawn.Lang, Link: l.URL, Code: l.Code,
-	})
-	return m, err
+	c := Content{To: to.Email, Subject: drawn.Subject, Text: drawn.Text, HTML: drawn.HTML, Lang: drawn.Lang, Link: l.URL, Code: l.Code}
+	m.Sealed, err = s.seal(m.ID, c)
+	return m, c, err
 }
 
 // sealedAt binds what is sealed to its row.
@@ -174,8 +193,8 @@ func plainAddress(s string) bool {
 
 // Sender hands one mail to a mail server.
 type Sender interface {
-	// Send returns nil when the server took the mail, and an error that is
-	// Permanent when trying again cannot help. It ends when ctx does.
+	// Send returns nil when the server took the mail, and an error with
+	// ErrRefused in its chain when trying again cannot help. It ends when ctx does.
 	Send(ctx context.Context, m Outgoing) error
 }
 

@@ -13,6 +13,14 @@ import (
 // its mailbox, and portico serve refuses to queue one.
 func (s *Server) openMail() error {
 	cfg := mail.Config{Templates: s.brand.Templates, Mailbox: s.hasMailbox()}
+	if s.cfg.SMTPURL != "" {
+		var err error
+		s.smtp, err = mail.NewSMTP(mail.SMTPConfig{URL: s.cfg.SMTPURL, From: s.cfg.MailFrom, ReplyTo: s.cfg.MailReplyTo})
+		if err != nil {
+			return err
+		}
+		cfg.Sender = s.smtp
+	}
 	s.Mail = mail.NewService(s.durable.Mails, s.durable, s.sealer, cfg)
 	return nil
 }

@@ -65,6 +65,7 @@ type Server struct {
 	audit       *audit.Stream
 	refusals    *explain.Stream
 	watch       *limit.Watch
+	smtp        *mail.SMTP // nil: no mail server is configured
 	metrics     *observe.Metrics
 	tracing     *observe.Tracing
 	kit         *web.Kit

@@ -11,6 +11,7 @@ import (
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/job"
+	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/secret"
 )
@@ -23,6 +24,7 @@ func (s *Server) startWork(ctx context.Context) *sync.WaitGroup {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Keys.Run(ctx) })
 	wg.Go(func() { s.Revocations.Run(ctx) })
+	wg.Go(func() { mail.NewWorker(s.Mail, s.audit, s.log).Run(ctx) })
 	wg.Go(func() { s.discovery.Run(ctx, 30*time.Second, s.apiScopes) })
 	wg.Go(func() { job.NewRunner(s.durable.Leases, secret.ID(), s.log, s.sweep()).Run(ctx) })
 	return &wg
