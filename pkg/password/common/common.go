@@ -32,7 +32,9 @@ const (
 	maxRunes = 1024 // what stands behind is not looked at
 	minWord  = 3
 	maxWord  = 20
+	minLeet  = 4  // shorter ones stand in any row of digits
 	maxBlock = 32 // the longest block whose repeat is seen
+	minBlock = 3  // and the least that counts as one: letters are doubled in many words
 )
 
 // Guessable reports whether a password, in its NFKC form, is too common. It

@@ -3,15 +3,16 @@ package common
 import _ "embed"
 
 // The list is a Bloom filter over hashes of folded words and phrases. A word
-// that is in it is always found; one that is not is found once in more than
-// 100,000 (TestFalsePositives), which makes a strange password a little
-// cheaper and refuses none by itself.
+// that is in it is always found; one that is not is found once in more than a
+// million (TestFalsePositives). A password is looked up in hundreds of pieces,
+// so that one in some thousands looks a little cheaper than it is, and none
+// is refused for that alone.
 //
 //go:generate go test -run TestListIsUpToDate -update .
 
 // probes is how many bits a word has; bitsPerWord of the list for each give
 // the rate above.
-const probes, bitsPerWord = 18, 26
+const probes, bitsPerWord = 23, 34
 
 //go:embed list.bloom
 var embedded string

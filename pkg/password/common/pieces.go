@@ -32,16 +32,16 @@ func (p *pieces) cost() int {
 			continue
 		}
 		p.reach(i, i+1, single(p.text[i]))
-		p.words(i, p.text, costWord)
+		p.words(i, p.text, minWord, costWord)
 		for _, text := range p.leet {
-			p.words(i, text, costWord+costLeet)
+			p.words(i, text, minLeet, costWord+costLeet)
 		}
 		p.stretch(i, runs[i], 3, costRun)
 		p.stretch(i, keys[i], 3, costKeys)
 		p.year(i)
 		for k := 1; k <= min(i, maxBlock); k++ {
-			if same := int(blocks[k-1][i]); same >= k {
-				for _, n := range []int{k, same / k * k, same} { // once, as often as it goes, and what is begun
+			if same := int(blocks[k-1][i]); same >= max(k, minBlock) {
+				for _, n := range []int{max(k, minBlock), same / k * k, same} { // once, as often as it goes, and what is begun
 					p.reach(i, i+n, costRepeat)
 				}
 			}
@@ -55,11 +55,11 @@ func (p *pieces) reach(from, to, cost int) {
 }
 
 // words tries every word of the list that begins at i.
-func (p *pieces) words(i int, text []rune, cost int) {
+func (p *pieces) words(i int, text []rune, least, cost int) {
 	h := newHash()
 	for j, r := range text[i:min(i+maxWord, len(text))] {
 		h = h.add(r)
-		if j+1 >= minWord && list.has(h.as(kindWord)) {
+		if j+1 >= least && list.has(h.as(kindWord)) {
 			p.reach(i, i+j+1, cost)
 		}
 	}
