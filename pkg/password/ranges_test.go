@@ -163,8 +163,10 @@ func TestAServiceThatIsDownIsLeftAlone(t *testing.T) {
 	}
 	defer clock.Jump(61 * time.Second)()
 	up.Store(true)
-	if !r.Breached(ctx, breached) || !r.Breached(ctx, breached) {
-		t.Error("the service is up again and is not believed")
+	for range 2 {
+		if !r.Breached(ctx, breached) {
+			t.Error("the service is up again and is not believed")
+		}
 	}
 }
 
