@@ -27,6 +27,7 @@ func (s *Server) Doctor(ctx context.Context) []storage.Finding {
 		found = append(found, s.examineSingleNode())
 	}
 	found = append(found, s.examineRevocations(ctx), s.examineKeys(), s.examineProxies(), s.examineBrand())
+	found = append(found, s.examineMail(ctx)...)
 	return append(found, s.examineIssuer(ctx)...)
 }
 

@@ -66,6 +66,7 @@ type Server struct {
 	refusals    *explain.Stream
 	watch       *limit.Watch
 	smtp        *mail.SMTP // nil: no mail server is configured
+	smtpProblem error      // why the configured one cannot be used
 	metrics     *observe.Metrics
 	tracing     *observe.Tracing
 	kit         *web.Kit
@@ -114,6 +115,9 @@ func (s *Server) open(ctx context.Context, o Options) error {
 	}
 	if err := s.openServices(ctx); err != nil {
 		return err
+	}
+	if o.Serving && s.smtpProblem != nil {
+		return fmt.Errorf("mail cannot be sent: %w", s.smtpProblem)
 	}
 	if s.cfg.Dev {
 		if err := s.seedDemo(ctx); err != nil {

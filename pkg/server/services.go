@@ -54,9 +54,7 @@ func (s *Server) openServices(ctx context.Context) error {
 		Idle: s.cfg.SessionIdleTTL, RememberIdle: s.cfg.SessionRememberIdleTTL, Absolute: s.cfg.SessionAbsoluteTTL,
 		TokenLife: maxTokenTTL, Cache: s.short.Sessions, Looked: s.metrics.SessionLooked,
 	})
-	if err := s.openMail(); err != nil {
-		return err
-	}
+	s.openMail()
 	s.Clients = client.NewService(s.durable.Clients, s.fingerprint, client.Config{
 		Revoker: s.Revocations, Grants: s.durable.Grants, Audit: s.audit,
 	})
