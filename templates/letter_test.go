@@ -30,7 +30,9 @@ func lettersOf(t *testing.T) map[string]Letter {
 		l := Letter{
 			Key: strings.TrimPrefix(name, "mail."), Name: "Alice Keller", Values: map[string]string{},
 			Facts: []Fact{
-				{FactEmail, "alice@example.com"}, {FactDevice, "Firefox on Linux"}, {FactAddress, "203.0.113.7"},
+				{FactEmail, "alice@example.com"},
+				{FactDevice, "Firefox on Linux"},
+				{FactAddress, "203.0.113.7"},
 				{FactTime, "28 November 2026, 14:05 UTC"},
 			},
 		}

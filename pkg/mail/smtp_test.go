@@ -217,8 +217,12 @@ func TestDomainsGoOutAsDNSKnowsThem(t *testing.T) {
 
 func TestSettingsThatAreRefused(t *testing.T) {
 	for _, cfg := range []mail.SMTPConfig{
-		{}, {URL: "https://mail.test", From: from}, {URL: "smtp://", From: from}, {URL: "smtp://%zz", From: from},
-		{URL: "smtp://user:secret@mail.test"}, {URL: "smtp://user:secret@mail.test", From: "no address"},
+		{},
+		{URL: "https://mail.test", From: from},
+		{URL: "smtp://", From: from},
+		{URL: "smtp://%zz", From: from},
+		{URL: "smtp://user:secret@mail.test"},
+		{URL: "smtp://user:secret@mail.test", From: "no address"},
 		{URL: "smtp://user:secret@mail.test", From: from, ReplyTo: "no address"},
 	} {
 		if _, err := mail.NewSMTP(cfg); err == nil || strings.Contains(err.Error(), "secret") {

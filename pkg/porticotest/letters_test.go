@@ -76,6 +76,11 @@ func TestMailboxOfDev(t *testing.T) {
 	if csp := html.Header.Get("Content-Security-Policy"); html.Status != 200 || html.Body != alice.HTML || !strings.Contains(csp, "sandbox") || strings.Contains(csp, "script") {
 		t.Errorf("the HTML part: %d under %q", html.Status, csp)
 	}
+	for _, path := range []string{protocol.PathMailbox, one, one + "/html"} {
+		if page := browser.Post(path, nil); page.Status != 405 || page.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("POST %s = %d", path, page.Status)
+		}
+	}
 	for path, want := range map[string]int{protocol.PathMailbox + "/nothing": 404, protocol.PathMailbox + "/": 404, one + "/other": 404, one + "/html/x": 404} {
 		if page := browser.Get(path); page.Status != want {
 			t.Errorf("%s = %d, want %d", path, page.Status, want)
