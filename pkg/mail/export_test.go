@@ -1,5 +1,7 @@
 package mail
 
+import "time"
+
 // Wake makes the worker look again, as the end of a transaction does.
 func (s *Service) Wake() { s.wake() }
 
@@ -11,3 +13,6 @@ const (
 	ClaimFor = claimFor
 	TryFor   = tryFor
 )
+
+// Poll lets the worker look less often, where a test lets days pass.
+func (w *Worker) Poll(every time.Duration) *Worker { w.poll = every; return w }

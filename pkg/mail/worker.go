@@ -37,11 +37,12 @@ type Worker struct {
 	s     *Service
 	audit audit.Recorder
 	log   *slog.Logger
+	poll  time.Duration
 }
 
 // NewWorker returns a worker for the outbox of the service.
 func NewWorker(s *Service, rec audit.Recorder, log *slog.Logger) *Worker {
-	return &Worker{s: s, audit: rec, log: log}
+	return &Worker{s: s, audit: rec, log: log, poll: pollEvery}
 }
 
 // Run works until ctx ends and mails on their way have arrived, or for a
@@ -91,7 +92,7 @@ func (w *Worker) loop(ctx context.Context, start func(m Mail, done func())) {
 		case <-ctx.Done():
 			return
 		case <-w.s.nudge:
-		case <-time.After(pollEvery):
+		case <-time.After(w.poll):
 		}
 	}
 }
