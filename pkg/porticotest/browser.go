@@ -6,6 +6,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/net/html"
@@ -13,13 +14,15 @@ import (
 
 // Browser is a browser without JavaScript: it keeps cookies, follows
 // redirects within the issuer and submits forms. It stops where a redirect
-// leaves the issuer: that is the answer to the application.
+// leaves the issuer: that is the answer to the application. Several requests
+// may go out at once.
 type Browser struct {
 	tb     testing.TB
 	http   *http.Client
 	issuer *url.URL
 	// Requests counts what was sent, redirects included.
 	Requests int
+	counting sync.Mutex // guards Requests
 	// Header is sent with every request, as a proxy or an extension adds one.
 	Header http.Header
 }
@@ -55,6 +58,7 @@ type Page struct {
 	Left bool
 
 	browser *Browser
+	parse   sync.Once
 	doc     *html.Node
 }
 
@@ -95,7 +99,9 @@ const maxRedirects = 10
 func (b *Browser) follow(req *http.Request) *Page {
 	b.tb.Helper()
 	for range maxRedirects {
+		b.counting.Lock()
 		b.Requests++
+		b.counting.Unlock()
 		for name, values := range b.Header {
 			req.Header[name] = values
 		}
@@ -239,13 +245,13 @@ func (p *Page) Link(words string) string {
 func (p *Page) Text() string { return strings.Join(strings.Fields(text(p.tree())), " ") }
 
 func (p *Page) tree() *html.Node {
-	if p.doc == nil {
+	p.parse.Do(func() {
 		doc, err := html.Parse(strings.NewReader(p.Body))
 		if err != nil {
 			p.browser.tb.Fatal(err)
 		}
 		p.doc = doc
-	}
+	})
 	return p.doc
 }
 
