@@ -15,18 +15,32 @@ import (
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/server"
 	"github.com/portico-id/portico/pkg/signup"
+	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/static"
 )
 
-// speakers are demo people by their language: pages speak that of the account
+// speakers are people by their language: pages speak that of the account
 // before that of the browser.
-var speakers = map[string]string{"en": server.DemoPeople[0], "de": server.DemoPeople[1]}
+var speakers = map[string]string{"en": server.DemoPeople[0], "de": "greta@example.com"}
+
+// addSpeakers makes those speakers who are no demo people.
+func addSpeakers(t *testing.T, s *porticotest.Server) {
+	t.Helper()
+	for _, u := range []user.User{
+		{Email: speakers["de"], Name: "Greta Beispiel", Locale: "de", Zoneinfo: "Europe/Berlin", EmailVerified: true},
+	} {
+		if _, err := s.CreateUser(t.Context(), u, server.DemoPassword); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // The pages that a plain login does not come by.
 func TestChromiumPages(t *testing.T) {
 	s := porticotest.New(t)
 	app := newWebApp(t, porticotest.Web)
 	stranger := registerStranger(t, s)
+	addSpeakers(t, s)
 	for name, tt := range map[string]struct {
 		prepare func(tb *tab, who string)
 		hosts   []string

@@ -126,7 +126,7 @@ func demoPeople() []user.User {
 		},
 		{
 			Email: DemoPeople[1], EmailVerified: true, Username: "bob", Demo: true,
-			Name: "Bob Example", GivenName: "Bob", FamilyName: "Example", Zoneinfo: "Europe/Lisbon", Locale: "de",
+			Name: "Bob Example", GivenName: "Bob", FamilyName: "Example", Zoneinfo: "Europe/Lisbon",
 		},
 	}
 }
