@@ -69,6 +69,9 @@ func own(o Own) (*Set, error) {
 		return files.ReadFile(name)
 	}
 	s, err := newSet(over, words, o.Assets)
+	if err == nil {
+		err = s.parse()
+	}
 	if err != nil {
 		return nil, located(err)
 	}

@@ -216,3 +216,11 @@ func BenchmarkLoginPage(b *testing.B) {
 		}
 	}
 }
+
+// A page is parsed when somebody first asks for it; that it will is known
+// before.
+func TestEveryPageAndLetterParses(t *testing.T) {
+	if err := mustSet(newSet(files.ReadFile, catalogue, nil)).parse(); err != nil {
+		t.Error(err)
+	}
+}

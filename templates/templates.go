@@ -13,24 +13,29 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
+	"sync"
 )
 
 //go:embed layout.html parts.html desk.html login/*.html account/*.html playground/*.html mail/letter.html mail/letter.txt
 var files embed.FS
 
-// standard is the set that Portico ships. A template of ours that does not
-// parse stops the start.
+// standard is the set that Portico ships. That all of it parses is shown by
+// the tests, so a page is parsed when somebody first asks for it: the start
+// stays quick, and languages that nobody reads take no memory.
 var standard = mustSet(newSet(files.ReadFile, catalogue, nil))
 
 // A Set is all pages in every language: as Portico ships them, or with an
 // operator's own look, templates and words. It is safe for concurrent use.
 type Set struct {
 	catalogue *dictionary
-	pages     map[pageKey]*template.Template // never changes
-	letters   map[*words]letters
+	pages     map[pageKey]lazy[*template.Template] // never changes
+	letters   map[*words]lazy[letters]
 	look      *Look
 	looks     map[string]*Look // of applications that have their own, by client id
 }
+
+// lazy parses what it stands for when it is first asked, and remembers.
+type lazy[T any] func() (T, error)
 
 // reader reads a template by its name.
 type reader func(name string) ([]byte, error)
@@ -50,35 +55,68 @@ func mustSet(s *Set, err error) *Set {
 	return s
 }
 
+// newSet returns a set that parses nothing yet.
 func newSet(from reader, catalogue *dictionary, assets func(string) (string, bool)) (*Set, error) {
-	s := &Set{catalogue: catalogue, pages: map[pageKey]*template.Template{}, letters: map[*words]letters{}, look: &Look{}}
+	s := &Set{
+		catalogue: catalogue, look: &Look{},
+		pages: map[pageKey]lazy[*template.Template]{}, letters: map[*words]lazy[letters]{},
+	}
 	names, err := fs.Glob(files, "*/*.html")
 	if err != nil {
 		return nil, err
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == letterHTML })
 	for _, w := range catalogue.all {
-		if s.letters[w], err = parseLetters(from, w, assets); err != nil {
-			return nil, err
-		}
-		shared := template.New("").Funcs(funcs)
-		for _, name := range []string{partsName, deskName, layoutName} {
-			if err := parseFile(shared, from, name, w, assets); err != nil {
-				return nil, err
-			}
-		}
+		s.letters[w] = sync.OnceValues(func() (letters, error) { return parseLetters(from, w, assets) })
+		shared := sync.OnceValues(func() (*template.Template, error) { return parseShared(from, w, assets) })
 		for _, name := range names {
-			page, err := shared.Clone()
-			if err != nil {
-				return nil, err
-			}
-			if err := parseFile(page, from, name, w, assets); err != nil {
-				return nil, err
-			}
-			s.pages[pageKey{w, name}] = page.Lookup(layoutName)
+			s.pages[pageKey{w, name}] = sync.OnceValues(func() (*template.Template, error) {
+				return parsePage(shared, from, name, w, assets)
+			})
 		}
 	}
 	return s, nil
+}
+
+// parseShared parses what every page of a language is drawn with.
+func parseShared(from reader, w *words, assets func(string) (string, bool)) (*template.Template, error) {
+	shared := template.New("").Funcs(funcs)
+	for _, name := range []string{partsName, deskName, layoutName} {
+		if err := parseFile(shared, from, name, w, assets); err != nil {
+			return nil, err
+		}
+	}
+	return shared, nil
+}
+
+func parsePage(shared lazy[*template.Template], from reader, name string, w *words, assets func(string) (string, bool)) (*template.Template, error) {
+	base, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	page, err := base.Clone()
+	if err != nil {
+		return nil, err
+	}
+	if err := parseFile(page, from, name, w, assets); err != nil {
+		return nil, err
+	}
+	return page.Lookup(layoutName), nil
+}
+
+// parse parses everything now. The error names file and line.
+func (s *Set) parse() error {
+	for _, w := range s.catalogue.all {
+		if _, err := s.letters[w](); err != nil {
+			return err
+		}
+	}
+	for _, page := range s.pages {
+		if _, err := page(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // The file that every page is drawn by, and those of what pages share.
@@ -130,15 +168,19 @@ func Write(w io.Writer, frame Frame, page Page) error { return standard.Write(w,
 // still answer with an error.
 func (s *Set) Write(w io.Writer, frame Frame, page Page) error {
 	frame.Lang = s.own(frame.Lang)
-	t, ok := s.pages[pageKey{frame.Lang.words, page.Template()}]
+	draw, ok := s.pages[pageKey{frame.Lang.words, page.Template()}]
 	if !ok {
 		return fmt.Errorf("templates: no page %q", page.Template())
+	}
+	t, err := draw()
+	if err != nil {
+		return fmt.Errorf("templates: parse %s: %w", page.Template(), err)
 	}
 	var buf bytes.Buffer
 	if err := t.Execute(&buf, &view{Frame: frame, P: page, Look: s.lookOf(frame.Client)}); err != nil {
 		return fmt.Errorf("templates: draw %s: %w", page.Template(), err)
 	}
-	_, err := w.Write(buf.Bytes())
+	_, err = w.Write(buf.Bytes())
 	return err
 }
 

@@ -54,7 +54,10 @@ func (s *Set) WriteLetter(frame Frame, l Letter) (Drawn, error) {
 	}
 	out.Subject = bounded(plain.Replace(subject), subjectBound)
 	var text, page strings.Builder
-	layout := s.letters[frame.Lang.words]
+	layout, err := s.letters[frame.Lang.words]()
+	if err != nil {
+		return Drawn{}, fmt.Errorf("templates: parse the letters: %w", err)
+	}
 	if err := layout.text.Execute(&text, v); err != nil {
 		return Drawn{}, fmt.Errorf("templates: draw letter %q: %w", l.Key, err)
 	}
