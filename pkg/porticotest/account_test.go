@@ -163,7 +163,7 @@ func TestAccountWithdrawsAnApplication(t *testing.T) {
 	b := s.NewBrowser()
 	tokens := tokensOf(t, s, b)
 	page := b.Get(protocol.PathAccountApplications)
-	for _, want := range []string{"Demo web application", "Ihre E-Mail-Adresse sehen", "See your orders"} {
+	for _, want := range []string{"Demo web application", "See your email address", "See your orders"} {
 		if !strings.Contains(page.Text(), want) {
 			t.Errorf("the page lacks %q: %s", want, page.Text())
 		}
@@ -207,7 +207,7 @@ func TestAccountGoesAndStays(t *testing.T) {
 	s := porticotest.New(t)
 	b := s.NewBrowser()
 	tokens := tokensOf(t, s, b)
-	if page := b.Get(protocol.PathAccountDelete).Submit(map[string]string{"sure": "on"}, "", ""); !strings.Contains(page.Text(), "Ihr Konto wird gelöscht") {
+	if page := b.Get(protocol.PathAccountDelete).Submit(map[string]string{"sure": "on"}, "", ""); !strings.Contains(page.Text(), "Your account will be deleted") {
 		t.Fatalf("%s %d: %s", page.URL, page.Status, page.Text())
 	}
 	dead(t, s, tokens)

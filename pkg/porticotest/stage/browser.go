@@ -122,13 +122,18 @@ func Hidden(page string) url.Values {
 }
 
 // Alike returns what of an answer may not tell people apart: all but the
-// names they typed and what is new in every answer.
+// names they typed, what is new in every answer, and the seconds until a
+// counter of the address is free again, which pass between two answers.
 func Alike(a Answer, typed string) string {
 	body := strings.ReplaceAll(a.Body, typed, "NAME")
 	body = regexp.MustCompile(`ptf_[A-Za-z0-9_-]+`).ReplaceAllString(body, "FLOW")
 	body = regexp.MustCompile(`name="form_token" value="[^"]*"`).ReplaceAllString(body, "TOKEN")
 	head := a.Header.Clone()
 	head.Del("X-Request-Id")
+	head.Del("RateLimit-Reset")
+	if quota := head.Get("RateLimit"); quota != "" {
+		head.Set("RateLimit", regexp.MustCompile(`;t=\d+`).ReplaceAllString(quota, ""))
+	}
 	lines := []string{strconv.Itoa(a.Status), body}
 	for name, values := range head {
 		lines = append(lines, name+": "+strings.Join(values, ","))
