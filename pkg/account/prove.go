@@ -32,7 +32,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return web.MethodNotAllowed(w, "GET, HEAD, POST")
 	}
-	c, err := h.Confirmations.ByLink(r.Context(), purposes[what], link)
+	c, err := h.openLink(r.Context(), what, link)
 	if err != nil {
 		return h.lost(w, r, what, err)
 	}
@@ -43,6 +43,22 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 		},
 		Link: link, Email: c.Email, Change: c.Purpose == confirm.ChangeEmail,
 	})
+}
+
+// openLink returns the open proof of a link. Its page speaks the language of
+// the account.
+func (h *Handler) openLink(ctx context.Context, what, link string) (*confirm.Confirmation, error) {
+	c, err := h.Confirmations.ByLink(ctx, purposes[what], link)
+	if err != nil {
+		return nil, err
+	}
+	u, err := h.Users.Get(ctx, c.UserID)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	} else if err == nil {
+		web.PreferAccount(ctx, u.Locale)
+	}
+	return c, nil
 }
 
 // linkOf returns the one link of the query and what it is for.
@@ -68,7 +84,7 @@ func (h *Handler) takeLink(w http.ResponseWriter, r *http.Request, what string) 
 	if err := h.Kit.CheckFormToken(form[templates.FieldToken], "prove", h.Kit.Cookies.KnownBrowser(r), link); err != nil {
 		return err
 	}
-	c, err := h.Confirmations.ByLink(r.Context(), purposes[what], link)
+	c, err := h.openLink(r.Context(), what, link)
 	if err == nil {
 		err = h.prove(r, c)
 	}

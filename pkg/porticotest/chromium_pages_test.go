@@ -21,13 +21,17 @@ import (
 
 // speakers are people by their language: pages speak that of the account
 // before that of the browser.
-var speakers = map[string]string{"en": server.DemoPeople[0], "de": "greta@example.com"}
+var speakers = map[string]string{"en": server.DemoPeople[0], "de": "greta@example.com", "ar": arabic}
+
+// arabic is the address of somebody who reads from right to left.
+const arabic = "amina@example.com"
 
 // addSpeakers makes those speakers who are no demo people.
 func addSpeakers(t *testing.T, s *porticotest.Server) {
 	t.Helper()
 	for _, u := range []user.User{
 		{Email: speakers["de"], Name: "Greta Beispiel", Locale: "de", Zoneinfo: "Europe/Berlin", EmailVerified: true},
+		{Email: arabic, Name: "أمينة العربي", Locale: "ar", Zoneinfo: "Africa/Cairo", EmailVerified: true},
 	} {
 		if _, err := s.CreateUser(t.Context(), u, server.DemoPassword); err != nil {
 			t.Fatal(err)
@@ -126,7 +130,7 @@ func TestChromiumPages(t *testing.T) {
 		}},
 		"playground": {shows: "playground-signin", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathPlayground) }},
 	} {
-		for _, language := range []string{"en", "de"} {
+		for _, language := range []string{"en", "de", "ar"} {
 			t.Run(name+" "+language, func(t *testing.T) {
 				tb := newTab(t, append(tt.hosts, s.URL, app.URL)...)
 				tb.do(command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
@@ -142,8 +146,10 @@ func TestChromiumPages(t *testing.T) {
 				}
 				// The words differ between languages, the colours do not.
 				on := screens
-				if language != "en" {
+				if language == "de" {
 					on = screens[2:3]
+				} else if language == "ar" { // right to left
+					on = []screen{screens[2], screens[1]}
 				}
 				for _, one := range on {
 					tb.inspect(name+"-"+language, one)
