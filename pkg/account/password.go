@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/clock"
@@ -110,14 +109,6 @@ func (h *Handler) turn(ctx context.Context, w http.ResponseWriter, v *visitor, p
 	if err != nil {
 		return err
 	}
-	h.Kit.Cookies.SetSession(w, token, h.cookieLife(v))
+	h.Kit.Cookies.SetSession(w, token, s.CookieLife(clock.Now()))
 	return nil
-}
-
-// cookieLife is how long the browser keeps the session: as long as before.
-func (h *Handler) cookieLife(v *visitor) time.Duration {
-	if v.session.Remembered {
-		return clock.Until(v.session.ExpiresAt)
-	}
-	return 0 // until the browser closes
 }
