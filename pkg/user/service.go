@@ -87,20 +87,20 @@ func (s *Service) ByIdentifier(ctx context.Context, identifier string) (*User, e
 // disabled, demo people, on their way out, which terms they accepted, and when
 // they were made, stays as it is.
 func (s *Service) Update(ctx context.Context, u User) (*User, error) {
-	if err := Validate(&u); err != nil {
+	if err := Validate(&u); err != nil { // before anybody is looked for
 		return nil, err
 	}
-	old, err := s.store.ByID(ctx, u.ID)
+	changed, err := s.Change(ctx, u.ID, func(_ context.Context, held *User) error {
+		u.Disabled, u.Demo, u.CreatedAt = held.Disabled, held.Demo, held.CreatedAt
+		u.TermsVersion, u.TermsAcceptedAt, u.DeleteAt = held.TermsVersion, held.TermsAcceptedAt, held.DeleteAt
+		*held = u
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	u.Disabled, u.Demo, u.CreatedAt, u.UpdatedAt = old.Disabled, old.Demo, old.CreatedAt, clock.Now()
-	u.TermsVersion, u.TermsAcceptedAt, u.DeleteAt = old.TermsVersion, old.TermsAcceptedAt, old.DeleteAt
-	if err := s.store.Update(ctx, u); err != nil {
-		return nil, err
-	}
 	s.audit.Record(ctx, audit.Event{Name: audit.UserUpdated, UserID: u.ID})
-	return &u, nil
+	return changed, nil
 }
 
 // Change lets change alter the person of the id, and returns what they are
@@ -154,13 +154,17 @@ func (s *Service) Enable(ctx context.Context, id string) error {
 	return nil
 }
 
+// setDisabled holds the person: a change of their profile at the same moment
+// must not bring them back.
 func (s *Service) setDisabled(ctx context.Context, id string, disabled bool) error {
-	u, err := s.store.ByID(ctx, id)
-	if err != nil {
-		return err
-	}
-	u.Disabled, u.UpdatedAt = disabled, clock.Now()
-	return s.store.Update(ctx, u)
+	return s.tx.InTx(ctx, func(ctx context.Context) error {
+		u, err := s.store.Hold(ctx, id)
+		if err != nil {
+			return err
+		}
+		u.Disabled, u.UpdatedAt = disabled, clock.Now()
+		return s.store.Update(ctx, u)
+	})
 }
 
 // List returns a page in the order of creation, oldest first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/portico-id/portico/pkg/audit"
@@ -220,5 +221,33 @@ func TestAcceptTerms(t *testing.T) {
 	}
 	if err := s.Users.AcceptTerms(ctx, "nobody", "2026-11"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("nobody accepts: %v", err)
+	}
+}
+
+// A profile that is saved while an operator disables the person must not let
+// them in again.
+func TestSavingAProfileBringsNobodyBack(t *testing.T) {
+	s := stage.New(t)
+	ann := s.Person(t, "a@example.test")
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for n := range 50 {
+		wg.Go(func() {
+			<-start
+			if n == 25 {
+				if err := s.Users.Disable(ctx, ann.ID); err != nil {
+					t.Errorf("Disable: %v", err)
+				}
+				return
+			}
+			if _, err := s.Users.Update(ctx, user.User{ID: ann.ID, Email: ann.Email, Name: "Ann " + strings.Repeat("x", n)}); err != nil {
+				t.Errorf("Update: %v", err)
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	if u, err := s.Users.Get(ctx, ann.ID); err != nil || !u.Disabled {
+		t.Errorf("after all is done: disabled %v, %v", u != nil && u.Disabled, err)
 	}
 }
