@@ -80,6 +80,12 @@ type Client struct {
 	DefaultMaxAge                             *int // seconds
 	RequireAuthTime                           bool
 	DefaultACRValues                          []string
+	// MinimumACR is the authentication context class that a person must reach
+	// to use it; empty: any.
+	MinimumACR string
+	// Ways are the ways to sign in that it allows: WayLocal, or the id of a
+	// provider. Empty: all.
+	Ways []string
 
 	AccessTokenTTL     time.Duration
 	RefreshIdleTTL     time.Duration
@@ -98,6 +104,13 @@ type Secret struct {
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
 }
+
+// WayLocal is the way to sign in with what Portico itself keeps: password and
+// passkey.
+const WayLocal = "local"
+
+// Allows reports whether people may use the way to sign in for the client.
+func (c *Client) Allows(way string) bool { return len(c.Ways) == 0 || slices.Contains(c.Ways, way) }
 
 // Public reports whether the client has no credential of its own.
 func (c *Client) Public() bool { return c.AuthMethod == protocol.AuthNone }

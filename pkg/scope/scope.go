@@ -35,8 +35,11 @@ type API struct {
 	ResourceServers []string
 	// OpenToDynamic lets clients that registered themselves ask for it.
 	OpenToDynamic bool
-	Demo          bool
-	CreatedAt     time.Time
+	// MinimumACR is the authentication context class that a person must reach
+	// for its tokens; empty: any.
+	MinimumACR string
+	Demo       bool
+	CreatedAt  time.Time
 }
 
 // Scope is one scope of an API, with the sentence that people read.

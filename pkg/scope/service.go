@@ -125,6 +125,22 @@ func (s *Service) MayIntrospect(ctx context.Context, clientID string, audiences 
 	return c.mayIntrospect(clientID, audiences), nil
 }
 
+// MinimumACR returns the most demanding class that one of the audiences'
+// APIs asks of people; empty: none does. higher returns the higher of two.
+func (s *Service) MinimumACR(ctx context.Context, audiences []string, higher func(...string) string) (string, error) {
+	c, err := s.cache.get(ctx)
+	if err != nil {
+		return "", err
+	}
+	class := ""
+	for _, audience := range audiences {
+		if api := c.byAud[audience]; api != nil {
+			class = higher(class, api.MinimumACR)
+		}
+	}
+	return class, nil
+}
+
 // PersonMay returns the scopes that a person with these roles may have, in
 // the order given: a scope that requires a role the person lacks is dropped.
 func (s *Service) PersonMay(ctx context.Context, scopes, roles []string) ([]string, error) {

@@ -11,11 +11,15 @@ import (
 // stays, and so does the wish to stay signed in. fault.Conflict when the
 // session is over, or was renewed meanwhile. Not inside a transaction.
 func (s *Service) Renew(ctx context.Context, open *Session, acr string, amr []string) (token string, err error) {
-	return s.renew(ctx, open, acr, amr, open.Remembered)
+	return s.turn(ctx, open, Renewal{AuthTime: stamp(), ACR: acr, AMR: amr, Remembered: open.Remembered, Trusted: open.Trusted})
 }
 
-func (s *Service) renew(ctx context.Context, open *Session, acr string, amr []string, remember bool) (token string, err error) {
-	return s.turn(ctx, open, Renewal{AuthTime: stamp(), ACR: acr, AMR: amr, Remembered: remember})
+// StepUp notes that the person proved another factor besides those of the
+// session, updates open, and returns a new cookie value; the old one is dead
+// at once. The time of the sign-in stays: it is that of the oldest factor.
+// fault.Conflict as with Renew. Not inside a transaction.
+func (s *Service) StepUp(ctx context.Context, open *Session, acr string, amr []string) (token string, err error) {
+	return s.turn(ctx, open, Renewal{AuthTime: open.AuthTime, ACR: acr, AMR: amr, Remembered: open.Remembered})
 }
 
 // Rotate gives an open session a new cookie value, updates open, and returns
@@ -23,7 +27,7 @@ func (s *Service) renew(ctx context.Context, open *Session, acr string, amr []st
 // how the person signed in stays as it is. fault.Conflict as with Renew. Not
 // inside a transaction.
 func (s *Service) Rotate(ctx context.Context, open *Session) (token string, err error) {
-	return s.turn(ctx, open, Renewal{AuthTime: open.AuthTime, ACR: open.ACR, AMR: open.AMR, Remembered: open.Remembered})
+	return s.turn(ctx, open, Renewal{AuthTime: open.AuthTime, ACR: open.ACR, AMR: open.AMR, Remembered: open.Remembered, Trusted: open.Trusted})
 }
 
 // turn gives an open session a new cookie and what next says. The copies of
@@ -45,6 +49,7 @@ func (s *Service) turn(ctx context.Context, open *Session, next Renewal) (token 
 	}
 	open.Hash, open.AuthTime, open.ACR, open.AMR = next.Hash, next.AuthTime, next.ACR, next.AMR
 	open.LastSeenAt, open.IdleExpiresAt, open.Remembered = next.At, next.IdleExpiresAt, next.Remembered
+	open.Trusted = next.Trusted
 	s.keep(ctx, Copy{*open, next.At.Add(CopyLife)})
 	return token, nil
 }

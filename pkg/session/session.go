@@ -90,6 +90,7 @@ type Start struct {
 	UserAgent string   // bounded by the service
 	Address   string
 	Remember  bool // the person wants to stay signed in
+	Trusted   bool // the browser is remembered: no second factor was asked for
 	// Replace is the session cookie that the browser sent, if any. Its value
 	// is worthless afterwards: a session of the same person goes on under a
 	// new cookie (its sid stays, for the applications that know it), one of
@@ -107,7 +108,7 @@ func (s *Service) Start(ctx context.Context, in Start) (token string, started *S
 		return "", nil, err
 	}
 	if old != nil && old.UserID == in.UserID {
-		token, err := s.renew(ctx, old, in.ACR, in.AMR, in.Remember)
+		token, err := s.turn(ctx, old, Renewal{AuthTime: stamp(), ACR: in.ACR, AMR: in.AMR, Remembered: in.Remember, Trusted: in.Trusted})
 		if fault.KindOf(err) != fault.Conflict { // it ended or was renewed meanwhile: a new one then
 			return token, old, err
 		}
@@ -142,7 +143,7 @@ func (s *Service) create(ctx context.Context, in Start) (string, *Session, error
 		UserID: in.UserID, AuthTime: now, ACR: in.ACR, AMR: in.AMR,
 		CreatedAt: now, LastSeenAt: now,
 		IdleExpiresAt: now.Add(s.idle(in.Remember)), ExpiresAt: now.Add(s.cfg.Absolute),
-		UserAgent: clip(in.UserAgent), Address: in.Address, Remembered: in.Remember,
+		UserAgent: clip(in.UserAgent), Address: in.Address, Remembered: in.Remember, Trusted: in.Trusted,
 	}
 	if err := s.store.Create(ctx, *started); err != nil {
 		return "", nil, err

@@ -27,6 +27,9 @@ type Session struct {
 	// Remembered is set when the person asked to stay signed in: the session
 	// has the longer idle limit, and outlives the browser's closing.
 	Remembered bool
+	// Trusted is set when the browser is remembered, so that no second factor
+	// was asked for: a policy is content, a request for a stronger sign-in is not.
+	Trusted bool
 }
 
 // CookieLife is how long the browser is to keep the cookie, in whole seconds;
@@ -52,6 +55,7 @@ type Renewal struct {
 
 	IdleExpiresAt time.Time
 	Remembered    bool
+	Trusted       bool
 }
 
 // Ended is a session that is over.

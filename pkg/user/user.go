@@ -44,6 +44,13 @@ type User struct {
 	// for it; zero: it stays.
 	DeleteAt time.Time
 
+	// Factors are the kinds of second factor that the person has, sorted. They
+	// change in the transaction that adds or removes one.
+	Factors []string
+	// EnrolAskedAt is when a policy first asked the person for a second factor;
+	// zero: never.
+	EnrolAskedAt time.Time
+
 	CreatedAt, UpdatedAt time.Time
 }
 

@@ -27,6 +27,7 @@ type apiRow struct {
 	RolesInToken    bool
 	ResourceServers list
 	OpenToDynamic   bool
+	MinimumACR      string `gorm:"column:minimum_acr"`
 	Demo            bool
 	CreatedAt       time.Time `gorm:"autoCreateTime:false"`
 }
@@ -46,7 +47,7 @@ func rowOfAPI(a scope.API) apiRow {
 	return apiRow{
 		Audience: a.Audience, Name: a.Name, Scopes: doc[[]scope.Scope]{a.Scopes}, Format: string(a.Format),
 		PlainType: a.PlainType, TokenTTL: int64(a.TokenTTL), RolesInToken: a.RolesInToken,
-		ResourceServers: a.ResourceServers, OpenToDynamic: a.OpenToDynamic, Demo: a.Demo, CreatedAt: utc(a.CreatedAt),
+		ResourceServers: a.ResourceServers, OpenToDynamic: a.OpenToDynamic, MinimumACR: a.MinimumACR, Demo: a.Demo, CreatedAt: utc(a.CreatedAt),
 	}
 }
 
@@ -54,7 +55,7 @@ func (r apiRow) api() scope.API {
 	return scope.API{
 		Audience: r.Audience, Name: r.Name, Scopes: r.Scopes.v, Format: scope.Format(r.Format),
 		PlainType: r.PlainType, TokenTTL: time.Duration(r.TokenTTL), RolesInToken: r.RolesInToken,
-		ResourceServers: r.ResourceServers, OpenToDynamic: r.OpenToDynamic, Demo: r.Demo, CreatedAt: r.CreatedAt.UTC(),
+		ResourceServers: r.ResourceServers, OpenToDynamic: r.OpenToDynamic, MinimumACR: r.MinimumACR, Demo: r.Demo, CreatedAt: r.CreatedAt.UTC(),
 	}
 }
 

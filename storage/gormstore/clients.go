@@ -42,7 +42,9 @@ type clientRow struct {
 	UserinfoAlg, IntrospectionAlg         string
 	DefaultMaxAge                         *int
 	RequireAuthTime                       bool
-	DefaultACRValues                      list  `gorm:"column:default_acr_values"`
+	DefaultACRValues                      list   `gorm:"column:default_acr_values"`
+	MinimumACR                            string `gorm:"column:minimum_acr"`
+	Ways                                  list
 	AccessTokenTTL                        int64 `gorm:"column:access_token_ttl"`
 	RefreshIdleTTL                        int64 `gorm:"column:refresh_idle_ttl"`
 	RefreshAbsoluteTTL                    int64 `gorm:"column:refresh_absolute_ttl"`
@@ -70,6 +72,7 @@ func rowOfClient(c client.Client) clientRow {
 		PKCEOptional: c.PKCEOptional, SkipConsent: c.SkipConsent, ProfileInIDToken: c.ProfileInIDToken,
 		IDTokenAlg: c.IDTokenAlg, UserinfoAlg: c.UserinfoAlg, IntrospectionAlg: c.IntrospectionAlg,
 		DefaultMaxAge: c.DefaultMaxAge, RequireAuthTime: c.RequireAuthTime, DefaultACRValues: c.DefaultACRValues,
+		MinimumACR: c.MinimumACR, Ways: c.Ways,
 		AccessTokenTTL: int64(c.AccessTokenTTL), RefreshIdleTTL: int64(c.RefreshIdleTTL), RefreshAbsoluteTTL: int64(c.RefreshAbsoluteTTL),
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion, RegistrationTokenHash: c.RegistrationTokenHash,
 		CreatedAt: utc(c.CreatedAt), UpdatedAt: utc(c.UpdatedAt),
@@ -87,6 +90,7 @@ func (r clientRow) client() client.Client {
 		PKCEOptional: r.PKCEOptional, SkipConsent: r.SkipConsent, ProfileInIDToken: r.ProfileInIDToken,
 		IDTokenAlg: r.IDTokenAlg, UserinfoAlg: r.UserinfoAlg, IntrospectionAlg: r.IntrospectionAlg,
 		DefaultMaxAge: r.DefaultMaxAge, RequireAuthTime: r.RequireAuthTime, DefaultACRValues: r.DefaultACRValues,
+		MinimumACR: r.MinimumACR, Ways: r.Ways,
 		AccessTokenTTL: time.Duration(r.AccessTokenTTL), RefreshIdleTTL: time.Duration(r.RefreshIdleTTL), RefreshAbsoluteTTL: time.Duration(r.RefreshAbsoluteTTL),
 		SoftwareID: r.SoftwareID, SoftwareVersion: r.SoftwareVersion, RegistrationTokenHash: r.RegistrationTokenHash,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),

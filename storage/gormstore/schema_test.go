@@ -22,7 +22,7 @@ var emptyURLs = map[string]func(*testing.T) string{
 }
 
 // newestVersion is the newest migration.
-const newestVersion = 2
+const newestVersion = 3
 
 func TestSchemaUpAndDown(t *testing.T) {
 	for name, address := range emptyURLs {

@@ -31,6 +31,7 @@ type sessionRow struct {
 	EndReason          string
 	UserAgent, Address string
 	Remembered         bool
+	Trusted            bool
 }
 
 // TableName implements gorm's Tabler.
@@ -41,7 +42,7 @@ func (r sessionRow) session() session.Session {
 		ID: r.ID, Hash: str(r.Hash), UserID: r.UserID, AuthTime: since(r.AuthTime), ACR: r.ACR, AMR: r.AMR,
 		CreatedAt: r.CreatedAt.UTC(), LastSeenAt: since(r.LastSeenAt), IdleExpiresAt: since(r.IdleExpiresAt),
 		ExpiresAt: r.ExpiresAt.UTC(), EndedAt: since(r.EndedAt), EndReason: r.EndReason,
-		UserAgent: r.UserAgent, Address: r.Address, Remembered: r.Remembered,
+		UserAgent: r.UserAgent, Address: r.Address, Remembered: r.Remembered, Trusted: r.Trusted,
 	}
 }
 
@@ -54,7 +55,7 @@ func (s *Sessions) Create(ctx context.Context, n session.Session) error {
 		ID: n.ID, Hash: text(n.Hash), UserID: n.UserID, AuthTime: at(n.AuthTime), ACR: n.ACR, AMR: n.AMR,
 		CreatedAt: utc(n.CreatedAt), LastSeenAt: at(n.LastSeenAt), IdleExpiresAt: at(n.IdleExpiresAt),
 		ExpiresAt: utc(n.ExpiresAt), EndedAt: at(n.EndedAt), EndReason: n.EndReason,
-		UserAgent: printable(n.UserAgent), Address: printable(n.Address), Remembered: n.Remembered,
+		UserAgent: printable(n.UserAgent), Address: printable(n.Address), Remembered: n.Remembered, Trusted: n.Trusted,
 	})
 }
 
@@ -93,9 +94,9 @@ func (s *Sessions) Renew(ctx context.Context, r session.Renewal) error {
 	}
 	now := utc(r.At)
 	n, err := s.db.exec(ctx, "sessions.renew", `UPDATE sessions
-		SET hash = ?, auth_time = ?, acr = ?, amr = ?, last_seen_at = ?, idle_expires_at = ?, remembered = ?
+		SET hash = ?, auth_time = ?, acr = ?, amr = ?, last_seen_at = ?, idle_expires_at = ?, remembered = ?, trusted = ?
 		WHERE id = ? AND hash = ? AND ended_at IS NULL AND idle_expires_at > ? AND expires_at > ?`,
-		r.Hash, at(r.AuthTime), r.ACR, list(r.AMR), now, at(r.IdleExpiresAt), r.Remembered, r.ID, r.OldHash, now, now)
+		r.Hash, at(r.AuthTime), r.ACR, list(r.AMR), now, at(r.IdleExpiresAt), r.Remembered, r.Trusted, r.ID, r.OldHash, now, now)
 	return won(n, err)
 }
 

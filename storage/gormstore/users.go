@@ -34,6 +34,8 @@ type userRow struct {
 	Roles                               list
 	TermsVersion                        string
 	TermsAcceptedAt, DeleteAt           *time.Time
+	Factors                             list
+	EnrolAskedAt                        *time.Time
 	CreatedAt                           time.Time `gorm:"autoCreateTime:false"`
 	UpdatedAt                           time.Time `gorm:"autoUpdateTime:false"`
 }
@@ -63,6 +65,7 @@ func rowOfUser(u user.User) userRow {
 		PhoneNumber: u.PhoneNumber, PhoneNumberVerified: u.PhoneNumberVerified,
 		Address: doc[user.Address]{u.Address}, Roles: u.Roles,
 		TermsVersion: u.TermsVersion, TermsAcceptedAt: at(u.TermsAcceptedAt), DeleteAt: at(u.DeleteAt),
+		Factors: u.Factors, EnrolAskedAt: at(u.EnrolAskedAt),
 		CreatedAt: utc(u.CreatedAt), UpdatedAt: utc(u.UpdatedAt),
 	}
 }
@@ -77,6 +80,7 @@ func (r userRow) user() user.User {
 		PhoneNumber: r.PhoneNumber, PhoneNumberVerified: r.PhoneNumberVerified,
 		Address: r.Address.v, Roles: r.Roles,
 		TermsVersion: r.TermsVersion, TermsAcceptedAt: since(r.TermsAcceptedAt), DeleteAt: since(r.DeleteAt),
+		Factors: r.Factors, EnrolAskedAt: since(r.EnrolAskedAt),
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }
