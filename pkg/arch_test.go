@@ -44,11 +44,11 @@ var (
 	domain = []string{
 		"pkg/audit", "pkg/client", "pkg/scope", "pkg/user", "pkg/claims", "pkg/grant", "pkg/session", "pkg/flow",
 		"pkg/assurance", "pkg/keyring", "pkg/access", "pkg/apikey", "pkg/limit", "pkg/mail/...", "pkg/webhook",
-		"pkg/revocation", "pkg/explain", "pkg/intake",
+		"pkg/revocation", "pkg/explain", "pkg/intake", "pkg/sms",
 	}
 	identity = []string{
 		"pkg/password/...", "pkg/confirm/...", "pkg/totp/...", "pkg/passkey/...", "pkg/recovery/...",
-		"pkg/federation/...", "pkg/consent/...", "pkg/login/...", "pkg/account/...", "pkg/signup/...", "pkg/terms/...",
+		"pkg/federation/...", "pkg/factor/...", "pkg/onetime/...", "pkg/recoverycode/...", "pkg/consent/...", "pkg/login/...", "pkg/account/...", "pkg/signup/...", "pkg/terms/...",
 	}
 	kit       = []string{"pkg/web/..."}
 	engine    = []string{"pkg/oauth/...", "pkg/oidc/..."}

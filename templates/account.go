@@ -230,6 +230,21 @@ var eventKeys = []string{
 	"event.password_reset_requested",
 	"event.password_reset",
 	"event.account_refused",
+	"event.factor_added",
+	"event.factor_removed",
+	"event.factor_renamed",
+	"event.factor_failed",
+	"event.factor_enrolment_postponed",
+	"event.factor_step_up",
+	"event.recovery_codes_generated",
+	"event.recovery_codes_used",
+	"event.passkey_suspended",
+	"event.browser_trusted",
+	"event.browser_forgotten",
+	"event.factor_recovery_requested",
+	"event.factor_recovery_used",
+	"event.identity_linked",
+	"event.identity_unlinked",
 }
 
 // DataPage explains the download. Nothing is sent but the form.

@@ -25,6 +25,8 @@ var rooms = []Room{
 	{Path: protocol.PathAccountProfile, Key: "account.profile", Hint: "account.profile_hint"},
 	{Path: protocol.PathAccountEmail, Key: "account.email", Hint: "account.email_hint"},
 	{Path: protocol.PathAccountPassword, Key: "account.password", Hint: "account.password_hint"},
+	{Path: protocol.PathAccountSecurity, Key: "account.security", Hint: "account.security_hint"},
+	{Path: protocol.PathAccountIdentities, Key: "account.identities", Hint: "account.identities_hint"},
 	{Path: protocol.PathAccountSessions, Key: "account.sessions", Hint: "account.sessions_hint"},
 	{Path: protocol.PathAccountApplications, Key: "account.applications", Hint: "account.applications_hint"},
 	{Path: protocol.PathAccountHistory, Key: "account.history", Hint: "account.history_hint"},

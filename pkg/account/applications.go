@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portico-id/portico/pkg/account/room"
+
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -17,7 +19,7 @@ import (
 
 // Applications serves what may use the account.
 func (h *Handler) Applications(w http.ResponseWriter, r *http.Request) error {
-	return h.serve(w, r, room{path: protocol.PathAccountApplications, show: h.drawApplications, take: h.withdraw})
+	return h.serve(w, r, room.Room{Path: protocol.PathAccountApplications, Show: h.drawApplications, Take: h.withdraw})
 }
 
 // allowed is what one application may do.
@@ -67,9 +69,9 @@ func union(have, more []string) []string {
 	return out
 }
 
-func (h *Handler) drawApplications(w http.ResponseWriter, r *http.Request, v *visitor) error {
+func (h *Handler) drawApplications(w http.ResponseWriter, r *http.Request, v *room.Visitor) error {
 	ctx := r.Context()
-	all, err := h.allowed(ctx, v.user.ID)
+	all, err := h.allowed(ctx, v.User.ID)
 	if err != nil {
 		return err
 	}
@@ -77,8 +79,8 @@ func (h *Handler) drawApplications(w http.ResponseWriter, r *http.Request, v *vi
 	if err != nil {
 		return err
 	}
-	page := templates.Applications{Desk: desk(r, protocol.PathAccountApplications), Form: h.form(w, r, v, protocol.PathAccountApplications)}
-	zone := zoneOf(v.user)
+	page := templates.Applications{Desk: room.Desk(r, protocol.PathAccountApplications), Form: h.form(w, r, v, protocol.PathAccountApplications)}
+	zone := zoneOf(v.User)
 	for _, a := range all {
 		c, err := h.clientOf(ctx, a.clientID)
 		if err != nil {
@@ -133,16 +135,16 @@ func (h *Handler) describe(ctx context.Context, app *templates.Application, a al
 }
 
 // withdraw takes back what an application may do; its tokens end with it.
-func (h *Handler) withdraw(w http.ResponseWriter, r *http.Request, v *visitor, form web.Fields) error {
+func (h *Handler) withdraw(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
 	ctx, id := r.Context(), form["client"]
-	all, err := h.allowed(ctx, v.user.ID)
+	all, err := h.allowed(ctx, v.User.ID)
 	if err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(all, func(a allowed) bool { return a.clientID == id }) {
 		return h.refused(r, v, "application", unknown("client", id))
 	}
-	if err := h.Consents.Withdraw(ctx, v.user.ID, id); err != nil {
+	if err := h.Consents.Withdraw(ctx, v.User.ID, id); err != nil {
 		return err
 	}
 	return h.done(w, r, protocol.PathAccountApplications, "withdrawn")

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/portico-id/portico/pkg/account/room"
+
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/clock"
@@ -18,14 +20,14 @@ import (
 
 // Data serves the download of everything we hold about the person.
 func (h *Handler) Data(w http.ResponseWriter, r *http.Request) error {
-	return h.serve(w, r, room{
-		path: protocol.PathAccountData, fresh: true,
-		show: func(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	return h.serve(w, r, room.Room{
+		Path: protocol.PathAccountData, Fresh: true,
+		Show: func(w http.ResponseWriter, r *http.Request, v *room.Visitor) error {
 			return h.Kit.Render(w, r, http.StatusOK, templates.DataPage{
-				Desk: desk(r, protocol.PathAccountData), Form: h.form(w, r, v, protocol.PathAccountData),
+				Desk: room.Desk(r, protocol.PathAccountData), Form: h.form(w, r, v, protocol.PathAccountData),
 			})
 		},
-		take: h.download,
+		Take: h.download,
 	})
 }
 
@@ -103,7 +105,7 @@ type exportedPendingAsk struct {
 
 // download answers with the file. It is made whole before the first byte is
 // sent, so that a part of it is never taken for all.
-func (h *Handler) download(w http.ResponseWriter, r *http.Request, v *visitor, _ web.Fields) error {
+func (h *Handler) download(w http.ResponseWriter, r *http.Request, v *room.Visitor, _ web.Fields) error {
 	out, err := h.export(r.Context(), v)
 	if err != nil {
 		return err
@@ -122,8 +124,8 @@ func (h *Handler) download(w http.ResponseWriter, r *http.Request, v *visitor, _
 	return nil
 }
 
-func (h *Handler) export(ctx context.Context, v *visitor) (*export, error) {
-	u := v.user
+func (h *Handler) export(ctx context.Context, v *room.Visitor) (*export, error) {
+	u := v.User
 	has, err := h.Passwords.Has(ctx, u.ID)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/portico-id/portico/pkg/account/room"
+
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/mail"
@@ -16,31 +18,31 @@ import (
 
 // Delete serves the page that ends the account.
 func (h *Handler) Delete(w http.ResponseWriter, r *http.Request) error {
-	return h.serve(w, r, room{
-		path: protocol.PathAccountDelete, fresh: true,
-		show: func(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	return h.serve(w, r, room.Room{
+		Path: protocol.PathAccountDelete, Fresh: true,
+		Show: func(w http.ResponseWriter, r *http.Request, v *room.Visitor) error {
 			return h.drawDelete(w, r, v, templates.Problem{})
 		},
-		take: h.takeDelete,
+		Take: h.takeDelete,
 	})
 }
 
-func (h *Handler) drawDelete(w http.ResponseWriter, r *http.Request, v *visitor, problem templates.Problem) error {
+func (h *Handler) drawDelete(w http.ResponseWriter, r *http.Request, v *room.Visitor, problem templates.Problem) error {
 	page := templates.Delete{
-		Desk: desk(r, protocol.PathAccountDelete), Form: h.form(w, r, v, protocol.PathAccountDelete),
-		Account: account(v.user), Problem: problem,
+		Desk: room.Desk(r, protocol.PathAccountDelete), Form: h.form(w, r, v, protocol.PathAccountDelete),
+		Account: account(v.User), Problem: problem,
 	}
 	if h.Grace > 0 {
-		page.Until = clock.Now().Add(h.Grace).In(zoneOf(v.user))
+		page.Until = clock.Now().Add(h.Grace).In(zoneOf(v.User))
 	}
 	return h.Kit.Render(w, r, http.StatusOK, page)
 }
 
-func (h *Handler) takeDelete(w http.ResponseWriter, r *http.Request, v *visitor, form web.Fields) error {
+func (h *Handler) takeDelete(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
 	if form["sure"] != "on" {
 		return h.drawDelete(w, r, v, templates.NotSure)
 	}
-	leaving, err := h.Users.AskDeletion(r.Context(), v.user.ID, h.Grace, func(ctx context.Context, u user.User) error {
+	leaving, err := h.Users.AskDeletion(r.Context(), v.User.ID, h.Grace, func(ctx context.Context, u user.User) error {
 		if err := h.Confirmations.End(ctx, u.ID, "account deletion"); err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portico-id/portico/pkg/account/room"
+
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/fault"
@@ -22,12 +24,12 @@ const proofLife = time.Hour
 // Email serves the address: it asks for another one, which takes effect once
 // it is proven, and takes the code that proves one.
 func (h *Handler) Email(w http.ResponseWriter, r *http.Request) error {
-	return h.serve(w, r, room{
-		path: protocol.PathAccountEmail, fresh: true,
-		show: func(w http.ResponseWriter, r *http.Request, v *visitor) error {
+	return h.serve(w, r, room.Room{
+		Path: protocol.PathAccountEmail, Fresh: true,
+		Show: func(w http.ResponseWriter, r *http.Request, v *room.Visitor) error {
 			return h.drawEmail(w, r, v, templates.EmailPage{})
 		},
-		take: func(w http.ResponseWriter, r *http.Request, v *visitor, form web.Fields) error {
+		Take: func(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
 			switch form["decision"] {
 			case "change":
 				return h.askChange(w, r, v, strings.TrimSpace(form["email"]))
@@ -52,29 +54,29 @@ func (h *Handler) waiting(ctx context.Context, u *user.User) (*confirm.Confirmat
 	return nil, nil
 }
 
-func (h *Handler) drawEmail(w http.ResponseWriter, r *http.Request, v *visitor, page templates.EmailPage) error {
-	pending, err := h.waiting(r.Context(), v.user)
+func (h *Handler) drawEmail(w http.ResponseWriter, r *http.Request, v *room.Visitor, page templates.EmailPage) error {
+	pending, err := h.waiting(r.Context(), v.User)
 	if err != nil {
 		return err
 	}
 	if pending != nil {
 		page.Pending = pending.Email
 	}
-	page.Desk, page.Form = desk(r, protocol.PathAccountEmail), h.form(w, r, v, protocol.PathAccountEmail)
-	page.Email, page.Verified = v.user.Email, v.user.EmailVerified
+	page.Desk, page.Form = room.Desk(r, protocol.PathAccountEmail), h.form(w, r, v, protocol.PathAccountEmail)
+	page.Email, page.Verified = v.User.Email, v.User.EmailVerified
 	return h.Kit.Render(w, r, http.StatusOK, page)
 }
 
 // askChange sends a mail to the new address and a notice to the old one. When
 // the new address is somebody else's, its owner is told instead, and nobody
 // can tell the difference from here (ASVS 6.3.8).
-func (h *Handler) askChange(w http.ResponseWriter, r *http.Request, v *visitor, email string) error {
+func (h *Handler) askChange(w http.ResponseWriter, r *http.Request, v *room.Visitor, email string) error {
 	switch {
 	case email == "":
 		return h.drawEmail(w, r, v, templates.EmailPage{NewProblem: templates.EmailMissing})
 	case !user.ValidEmail(email) || user.Invisible(email):
 		return h.drawEmail(w, r, v, templates.EmailPage{New: email, NewProblem: templates.EmailMalformed})
-	case user.Normalise(email) == user.Normalise(v.user.Email):
+	case user.Normalise(email) == user.Normalise(v.User.Email):
 		return h.drawEmail(w, r, v, templates.EmailPage{New: email, NewProblem: templates.EmailSame})
 	}
 	ctx := r.Context()
@@ -89,19 +91,19 @@ func (h *Handler) askChange(w http.ResponseWriter, r *http.Request, v *visitor, 
 		// Also for an address that is taken: what comes after looks the same.
 		// Its link goes nowhere then.
 		asked, err := h.Confirmations.Ask(ctx, confirm.Ask{
-			Purpose: confirm.ChangeEmail, UserID: v.user.ID, Email: email, For: proofLife, Code: true,
+			Purpose: confirm.ChangeEmail, UserID: v.User.ID, Email: email, For: proofLife, Code: true,
 		})
 		if err != nil {
 			return err
 		}
-		if err := h.tell(ctx, r, v.user, v.user.Email, templates.Letter{Key: "email_change_asked", URL: h.Kit.URL(protocol.PathAccountEmail)}); err != nil {
+		if err := h.tell(ctx, r, v.User, v.User.Email, templates.Letter{Key: "email_change_asked", URL: h.Kit.URL(protocol.PathAccountEmail)}); err != nil {
 			return err
 		}
 		if owner != nil {
 			return h.Letters.Queue(ctx, writeTo(nil, owner, owner.Email), templates.Letter{Key: "email_taken", Name: owner.Name})
 		}
-		return h.Letters.Queue(ctx, writeTo(r, v.user, email), templates.Letter{
-			Key: "email_change", Name: v.user.Name, URL: h.linkTo("change", asked.Link), Code: asked.Code,
+		return h.Letters.Queue(ctx, writeTo(r, v.User, email), templates.Letter{
+			Key: "email_change", Name: v.User.Name, URL: h.linkTo("change", asked.Link), Code: asked.Code,
 		})
 	})
 	if err != nil {
@@ -125,8 +127,8 @@ func (h *Handler) linkTo(what, link string) string {
 }
 
 // drop ends what was asked for.
-func (h *Handler) drop(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	if err := h.Confirmations.End(r.Context(), v.user.ID, "withdrawn", confirm.ChangeEmail, confirm.VerifyEmail); err != nil {
+func (h *Handler) drop(w http.ResponseWriter, r *http.Request, v *room.Visitor) error {
+	if err := h.Confirmations.End(r.Context(), v.User.ID, "withdrawn", confirm.ChangeEmail, confirm.VerifyEmail); err != nil {
 		return err
 	}
 	return h.done(w, r, protocol.PathAccountEmail, "dropped")
@@ -134,16 +136,16 @@ func (h *Handler) drop(w http.ResponseWriter, r *http.Request, v *visitor) error
 
 // takeCode takes the code of the mail. Wrong ones count for the account, over
 // all mails, besides those that each confirmation bears.
-func (h *Handler) takeCode(w http.ResponseWriter, r *http.Request, v *visitor, code string) error {
+func (h *Handler) takeCode(w http.ResponseWriter, r *http.Request, v *room.Visitor, code string) error {
 	ctx := r.Context()
-	pending, err := h.waiting(ctx, v.user)
+	pending, err := h.waiting(ctx, v.User)
 	if err != nil {
 		return err
 	}
 	if pending == nil {
 		return h.drawEmail(w, r, v, templates.EmailPage{Problem: templates.LinkOver})
 	}
-	rule, key := h.Rules.Code, "user:"+v.user.ID
+	rule, key := h.Rules.Code, "user:"+v.User.ID
 	if err := h.Gate.Take(ctx, rule, key, "OWASP ASVS 6.6.3 codes per account"); err != nil {
 		return err
 	}

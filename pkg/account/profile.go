@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/portico-id/portico/pkg/account/room"
+
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -19,18 +21,18 @@ import (
 
 // Profile serves what people say about themselves.
 func (h *Handler) Profile(w http.ResponseWriter, r *http.Request) error {
-	return h.serve(w, r, room{
-		path: protocol.PathAccountProfile,
-		show: func(w http.ResponseWriter, r *http.Request, v *visitor) error {
-			return h.drawProfile(w, r, v, templates.Profile{Values: valuesOf(v.user)}, v.user.Locale)
+	return h.serve(w, r, room.Room{
+		Path: protocol.PathAccountProfile,
+		Show: func(w http.ResponseWriter, r *http.Request, v *room.Visitor) error {
+			return h.drawProfile(w, r, v, templates.Profile{Values: valuesOf(v.User)}, v.User.Locale)
 		},
-		take: h.takeProfile,
+		Take: h.takeProfile,
 	})
 }
 
-func (h *Handler) drawProfile(w http.ResponseWriter, r *http.Request, v *visitor, page templates.Profile, locale string) error {
-	page.Desk, page.Form = desk(r, protocol.PathAccountProfile), h.form(w, r, v, protocol.PathAccountProfile)
-	page.Username, page.Choices = h.Usernames, languages(v.user.Locale, locale)
+func (h *Handler) drawProfile(w http.ResponseWriter, r *http.Request, v *room.Visitor, page templates.Profile, locale string) error {
+	page.Desk, page.Form = room.Desk(r, protocol.PathAccountProfile), h.form(w, r, v, protocol.PathAccountProfile)
+	page.Username, page.Choices = h.Usernames, languages(v.User.Locale, locale)
 	return h.Kit.Render(w, r, http.StatusOK, page)
 }
 
@@ -87,27 +89,27 @@ func valuesOf(u *user.User) map[string]string {
 }
 
 // takeProfile saves the form. A field that is not sent stays as it is.
-func (h *Handler) takeProfile(w http.ResponseWriter, r *http.Request, v *visitor, form web.Fields) error {
+func (h *Handler) takeProfile(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
 	if tried := foreign(form); tried != "" {
 		h.note(r, v, "fields "+tried) // the rest of the form counts
 	}
-	page := templates.Profile{Values: valuesOf(v.user), Problems: map[string]templates.Problem{}}
+	page := templates.Profile{Values: valuesOf(v.User), Problems: map[string]templates.Problem{}}
 	sent := h.sent(form)
 	maps.Copy(page.Values, sent)
 	locale, chosen := form["locale"]
 	if !chosen {
-		locale = v.user.Locale
+		locale = v.User.Locale
 	}
-	if !slices.ContainsFunc(languages(v.user.Locale, ""), func(c templates.Choice) bool { return c.Value == locale }) {
-		page.Problem, locale = templates.LanguageWrong, v.user.Locale
+	if !slices.ContainsFunc(languages(v.User.Locale, ""), func(c templates.Choice) bool { return c.Value == locale }) {
+		page.Problem, locale = templates.LanguageWrong, v.User.Locale
 	}
-	trial := *v.user
+	trial := *v.User
 	apply(&trial, sent, locale)
-	h.problems(&trial, v.user, sent, page.Problems)
+	h.problems(&trial, v.User, sent, page.Problems)
 	if page.Failed() {
 		return h.drawProfile(w, r, v, page, locale)
 	}
-	_, err := h.Users.Change(r.Context(), v.user.ID, func(_ context.Context, u *user.User) error {
+	_, err := h.Users.Change(r.Context(), v.User.ID, func(_ context.Context, u *user.User) error {
 		apply(u, sent, locale)
 		return nil
 	})

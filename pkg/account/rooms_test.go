@@ -148,6 +148,8 @@ var silent = []audit.Name{
 	audit.ClientRegistered, audit.ClientUpdated, audit.ClientDeleted, audit.ClientSecretRotated, audit.UserRegistered, audit.UserInvited, audit.InvitationWithdrawn,
 	audit.UserDeleted, audit.ConfirmationRefused, audit.MailGivenUp, audit.LimitExceeded, audit.StuffingSuspected, audit.SprayingSuspected,
 	audit.KeyCreated, audit.KeyRotated, audit.KeyRevoked,
+	audit.RecoveryApproved, audit.RecoveryWithdrawn, audit.IdentityRefused,
+	audit.ProviderCreated, audit.ProviderUpdated, audit.ProviderDeleted, audit.ProviderFailed, audit.UpstreamLogout, audit.SMSFailed,
 }
 
 func TestEveryEventIsToldOrSilentOnPurpose(t *testing.T) {

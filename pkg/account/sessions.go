@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/portico-id/portico/pkg/account/room"
+
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/session"
@@ -16,20 +18,20 @@ const allOthers = "others"
 
 // Devices serves where the person is signed in.
 func (h *Handler) Devices(w http.ResponseWriter, r *http.Request) error {
-	return h.serve(w, r, room{path: protocol.PathAccountSessions, show: h.drawSessions, take: h.endSession})
+	return h.serve(w, r, room.Room{Path: protocol.PathAccountSessions, Show: h.drawSessions, Take: h.endSession})
 }
 
-func (h *Handler) drawSessions(w http.ResponseWriter, r *http.Request, v *visitor) error {
-	all, err := h.Sessions.OfUser(r.Context(), v.user.ID)
+func (h *Handler) drawSessions(w http.ResponseWriter, r *http.Request, v *room.Visitor) error {
+	all, err := h.Sessions.OfUser(r.Context(), v.User.ID)
 	if err != nil {
 		return err
 	}
-	page := templates.Sessions{Desk: desk(r, protocol.PathAccountSessions), Form: h.form(w, r, v, protocol.PathAccountSessions)}
-	zone := zoneOf(v.user)
+	page := templates.Sessions{Desk: room.Desk(r, protocol.PathAccountSessions), Form: h.form(w, r, v, protocol.PathAccountSessions)}
+	zone := zoneOf(v.User)
 	for _, s := range all {
 		page.List = append(page.List, templates.SignedIn{
 			ID: s.ID, Device: deviceOf(s.UserAgent), Address: s.Address,
-			Since: s.CreatedAt.In(zone), LastSeen: s.LastSeenAt.In(zone), This: s.ID == v.session.ID,
+			Since: s.CreatedAt.In(zone), LastSeen: s.LastSeenAt.In(zone), This: s.ID == v.Session.ID,
 		})
 	}
 	slices.SortStableFunc(page.List, func(a, b templates.SignedIn) int { return first(a.This) - first(b.This) })
@@ -43,21 +45,21 @@ func first(this bool) int {
 	return 1
 }
 
-func (h *Handler) endSession(w http.ResponseWriter, r *http.Request, v *visitor, form web.Fields) error {
+func (h *Handler) endSession(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
 	ctx, id := r.Context(), form["session"]
 	if id == allOthers {
-		if err := h.Sessions.EndOthers(ctx, v.user.ID, v.session.ID, "ended by the person"); err != nil {
+		if err := h.Sessions.EndOthers(ctx, v.User.ID, v.Session.ID, "ended by the person"); err != nil {
 			return err
 		}
 		return h.done(w, r, protocol.PathAccountSessions, "sessions")
 	}
-	err := h.Sessions.EndOne(ctx, v.user.ID, id, "ended by the person")
+	err := h.Sessions.EndOne(ctx, v.User.ID, id, "ended by the person")
 	if fault.Is(err, fault.NotFound) {
 		return h.refused(r, v, "session", unknown("session", id))
 	} else if err != nil {
 		return err
 	}
-	if id == v.session.ID {
+	if id == v.Session.ID {
 		h.Kit.Cookies.ClearSession(w)
 		return h.Kit.SeeOther(w, r, protocol.PathSignedOut)
 	}

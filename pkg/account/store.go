@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
@@ -10,22 +9,12 @@ import (
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/fault"
-	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/paging"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/templates"
 )
-
-// Steps leads people to what they have to do first. login.Dispatcher is one.
-type Steps interface {
-	flow.Dispatcher
-	// Enter begins a sign-in for a page of Portico: the browser comes back to
-	// the local path when its person proved who they are at most maxAge
-	// seconds ago (nil: whenever).
-	Enter(w http.ResponseWriter, r *http.Request, path string, maxAge *int) error
-}
 
 // Passwords knows and changes passwords. password.Service is one.
 type Passwords interface {

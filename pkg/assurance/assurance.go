@@ -16,13 +16,15 @@ type Step int
 
 // Steps, in the order in which they are asked.
 const (
-	None    Step = iota // nothing is missing
-	Create              // make an account (prompt=create)
-	Login               // prove who they are, again if need be
-	Select              // confirm the account
-	Keep                // keep an account that is on its way to deletion
-	Terms               // accept the terms of service
-	Consent             // allow the application
+	None         Step = iota // nothing is missing
+	Create                   // make an account (prompt=create)
+	Login                    // prove who they are, again if need be
+	SecondFactor             // prove it by another factor too
+	Enrol                    // get a factor that is demanded
+	Select                   // confirm the account
+	Keep                     // keep an account that is on its way to deletion
+	Terms                    // accept the terms of service
+	Consent                  // allow the application
 )
 
 // String names the step for logs and for flow.Flow.Step.
@@ -34,6 +36,10 @@ func (s Step) String() string {
 		return "create"
 	case Login:
 		return "login"
+	case SecondFactor:
+		return "factor"
+	case Enrol:
+		return "enrol"
 	case Select:
 		return "select"
 	case Keep:
@@ -64,7 +70,9 @@ type Input struct {
 	// to spare the look-up asks Missing with true first: only when it answers
 	// None does the consent matter.
 	Covered bool
-	Now     time.Time
+	// Demand is what the request needs of who is signed in.
+	Demand Demand
+	Now    time.Time
 }
 
 // Missing returns the first step that is missing, or None.
@@ -82,6 +90,11 @@ func Missing(in Input) Step {
 		return Login
 	case in.demandsFreshLogin() && !fresh:
 		return Login
+	}
+	if step := in.factor(); step != None {
+		return step
+	}
+	switch {
 	case q.HasPrompt("select_account") && !fresh && !in.knows(in.Flow.AccountChosen):
 		return Select
 	case in.Leaving:

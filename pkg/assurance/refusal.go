@@ -14,6 +14,9 @@ func Refusal(step Step) *fault.Error {
 	case Login:
 		return fault.New(fault.Denied, protocol.ErrLoginRequired, "The person must sign in.").
 			Under("OIDC Core §3.1.2.6 prompt=none with a login missing")
+	case SecondFactor, Enrol:
+		return fault.New(fault.Denied, protocol.ErrInteractionRequired, "The person must use a second factor.").
+			Under("RFC 9470 §5 prompt=none with a stronger authentication missing")
 	case Select:
 		return fault.New(fault.Denied, protocol.ErrAccountSelectionRequired, "The person must choose an account.").
 			Under("OIDC Core §3.1.2.6 prompt=none with a choice of account missing")

@@ -45,6 +45,21 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	oneOf("tracing", c.Tracing, "off", "otlp")
 	oneOf("signup_verification", string(c.SignupVerification), "required", "off")
 	oneOf("signup_username", string(c.SignupUsername), "off", "optional", "required")
+	oneOf("recovery_four_eyes", string(c.RecoveryFourEyes), "off", "on")
+	oneOf("passkey_attestation", c.PasskeyAttestation, "off", "required")
+	oneOf("mfa_everyone", c.MFAEveryone, "", "2", "phr")
+	for _, method := range c.MFAMethods {
+		oneOf("mfa_methods", method, "passkey", "totp", "email", "sms")
+	}
+	for _, one := range c.MFARoles {
+		role, class, _ := strings.Cut(one, "=")
+		if role == "" || class != "2" && class != "phr" {
+			add("mfa_roles", "%q is no demand such as portico:admin=phr; classes are 2 and phr", one)
+		}
+	}
+	if c.MFABrowsers < 1 || c.MFABrowsers > 100 {
+		add("mfa_browsers", "is %d; want between 1 and 100", c.MFABrowsers)
+	}
 	for key, list := range map[string][]string{"trusted_proxies": c.TrustedProxies, "outbound_allow": c.OutboundAllow} {
 		for _, s := range list {
 			if _, err := parsePrefix(s); err != nil {
@@ -65,6 +80,9 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	between("session_absolute_ttl", c.SessionAbsoluteTTL, time.Minute, 365*24*time.Hour)
 	between("session_remember_idle_ttl", c.SessionRememberIdleTTL, time.Minute, 365*24*time.Hour)
 	between("invitation_ttl", c.InvitationTTL, time.Minute, 90*24*time.Hour)
+	between("mfa_grace", c.MFAGrace, 0, 365*24*time.Hour)
+	between("mfa_remember", c.MFARemember, 0, 365*24*time.Hour)
+	between("recovery_link_ttl", c.RecoveryLinkTTL, time.Minute, 30*24*time.Hour)
 	between("deletion_grace", c.DeletionGrace, 0, 365*24*time.Hour)
 	for key, r := range map[string]Rate{
 		"limit_login_account": c.LimitLoginAccount, "limit_login_address": c.LimitLoginAddress,
@@ -72,6 +90,7 @@ func (c *Config) checkValues(at func(key string) string) []error {
 		"limit_account_address": c.LimitAccountAddress, "limit_mail_address": c.LimitMailAddress,
 		"limit_mail_recipient": c.LimitMailRecipient, "limit_code": c.LimitCode,
 		"limit_flow_address": c.LimitFlowAddress, "limit_register_address": c.LimitRegisterAddress,
+		"limit_second_factor": c.LimitSecondFactor, "limit_sms_recipient": c.LimitSMSRecipient, "limit_sms_address": c.LimitSMSAddress,
 		"limit_client_failures": c.LimitClientFailures, "limit_login_spread": c.LimitLoginSpread,
 	} {
 		if _, _, err := r.Parse(); err != nil {

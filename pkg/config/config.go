@@ -40,6 +40,15 @@ const (
 	PKCERequired    PKCE = "required"
 )
 
+// Switch turns something on or off.
+type Switch string
+
+// Switch positions.
+const (
+	SwitchOff Switch = "off"
+	SwitchOn  Switch = "on"
+)
+
 // SignupVerification says whether an address is proven before the account
 // exists.
 type SignupVerification string
@@ -104,6 +113,9 @@ type Config struct {
 	LimitMailAddress       Rate               `koanf:"limit_mail_address" default:"100/15m" doc:"Mails that one address may cause."`
 	LimitMailRecipient     Rate               `koanf:"limit_mail_recipient" default:"10/1h" doc:"Mails that strangers may cause to one recipient."`
 	LimitCode              Rate               `koanf:"limit_code" default:"10/15m" doc:"Wrong codes of one account, over all codes; each code bears five."`
+	LimitSecondFactor      Rate               `koanf:"limit_second_factor" default:"5/15m" doc:"Second factors of one account that may fail within the time, over all sign-ins; a longer pause follows when they go on."`
+	LimitSMSRecipient      Rate               `koanf:"limit_sms_recipient" default:"5/1h" doc:"Text messages to one number."`
+	LimitSMSAddress        Rate               `koanf:"limit_sms_address" default:"20/1h" doc:"Text messages that one address may cause."`
 	LimitFlowAddress       Rate               `koanf:"limit_flow_address" default:"600/15m" doc:"Requests of one address that lead to a page and are kept."`
 	LimitRegisterAddress   Rate               `koanf:"limit_register_address" default:"30/1h" doc:"Clients that one address may register."`
 	LimitClientFailures    Rate               `koanf:"limit_client_failures" default:"20/1m" doc:"Failed authentications of one client from one address."`
@@ -128,6 +140,24 @@ type Config struct {
 	SMTPURL     string `koanf:"smtp_url" secret:"yes" doc:"Mail server: smtp://user:password@host:587 (STARTTLS is demanded), smtps://host:465, or smtp://localhost:25?tls=off for a relay on this machine. Empty: no mail is sent; portico dev keeps it for /playground/mail."`
 	MailFrom    string `koanf:"mail_from" doc:"Sender of every mail, such as Example <no-reply@example.com>."`
 	MailReplyTo string `koanf:"mail_reply_to" doc:"Where answers to mails go. Empty: to the sender."`
+
+	MFAEveryone      string        `koanf:"mfa_everyone" doc:"What everybody must reach when they sign in: 2 (a second factor) or phr (a passkey: phishing-resistant). Empty: nobody must, but whoever has a second factor is asked for it."`
+	MFARoles         []string      `koanf:"mfa_roles" doc:"What holders of a role must reach, each role=class, such as portico:admin=phr."`
+	MFAGrace         time.Duration `koanf:"mfa_grace" default:"0s" doc:"For how long somebody who is first asked to get a second factor may put it off. 0s: they get one before they go on."`
+	MFAMethods       []string      `koanf:"mfa_methods" default:"passkey,totp" doc:"Second factors that people may use: passkey, totp (an authenticator app), email and sms (a code; weaker, because mail and numbers are taken over). Recovery codes come with each."`
+	MFARemember      time.Duration `koanf:"mfa_remember" default:"720h" doc:"For how long a browser whose person wishes so is not asked for the second factor again. 0s: never offered."`
+	MFABrowsers      int           `koanf:"mfa_browsers" default:"10" doc:"How many browsers of one person may be remembered; the one that was not used for longest makes room."`
+	RecoveryLinkTTL  time.Duration `koanf:"recovery_link_ttl" default:"24h" doc:"How long the link works that an administrator gives to who lost every second factor."`
+	RecoveryFourEyes Switch        `koanf:"recovery_four_eyes" default:"off" doc:"on: such a link works once a second administrator has approved it."`
+
+	PasskeyRPID             string   `koanf:"passkey_rp_id" doc:"Relying party id of passkeys: the host of the issuer, or a domain above it so that other hosts share them. Choose it once: passkeys are bound to it. Empty: the host of the issuer."`
+	PasskeyOrigins          []string `koanf:"passkey_origins" doc:"Origins besides the issuer's that passkeys may be used from, such as https://login.example.com."`
+	PasskeyAttestation      string   `koanf:"passkey_attestation" default:"off" doc:"off: any authenticator may be used. required: only those that a certificate in passkey_attestation_roots vouches for."`
+	PasskeyAttestationRoots string   `koanf:"passkey_attestation_roots" doc:"File with the certificates in PEM that vouch for authenticators."`
+	PasskeyAAGUIDs          []string `koanf:"passkey_aaguids" doc:"Models of authenticators that may be added, by AAGUID. Empty: all. Needs passkey_attestation=required, because the model is otherwise only claimed."`
+
+	SMSWebhookURL string `koanf:"sms_webhook_url" doc:"https URL that sends text messages: it is sent to and text as JSON, signed with sms_webhook_key. See docs/operate/sms.md. Empty: none are sent; portico dev logs them."`
+	SMSWebhookKey string `koanf:"sms_webhook_key" secret:"yes" doc:"Key of the HMAC-SHA256 signature of such a request, at least 32 characters."`
 
 	RefusalsKeep time.Duration `koanf:"refusals_keep" default:"168h" doc:"How long portico explain knows a refused request."`
 	AuditKeep    time.Duration `koanf:"audit_keep" default:"8760h" doc:"How long audit events are kept."`

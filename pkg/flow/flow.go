@@ -37,6 +37,9 @@ type Request struct {
 	HintSession     string // sid of a verified id_token_hint
 	Claims          string // the claims parameter, raw JSON, validated
 	DPoPKey         string
+	// Provider is the way to sign in that the application asks for (idp): the
+	// id of a provider, or empty.
+	Provider string `json:",omitempty"`
 	// Return is the local path of the page of Portico that asks, such as
 	// "/account": then no application does, and ClientID is empty.
 	Return string `json:",omitempty"`
@@ -87,6 +90,18 @@ type Flow struct {
 	OtherAccount bool `json:",omitempty"`
 	// Registered holds when the person sent the sign-up form within this flow.
 	Registered bool `json:",omitempty"`
+	// Pending is who proved a first factor within this flow and has to add a
+	// second one: until then nobody is signed in by it.
+	Pending *Pending `json:",omitempty"`
+	// EnrolLater holds when the person put off getting a factor that a policy
+	// demands.
+	EnrolLater bool `json:",omitempty"`
+	// Code is the id of the one-time code that was sent for the second factor;
+	// empty: none.
+	Code string `json:",omitempty"`
+	// Link is a sign-in elsewhere that waits until the person proves that the
+	// local account of the same address is theirs.
+	Link *Link `json:",omitempty"`
 	// Confirmation is the id of the proof of an e-mail address that this flow
 	// waits for; empty: none.
 	Confirmation string `json:",omitempty"`
@@ -104,6 +119,40 @@ type Flow struct {
 	Version   int       // compare-and-set
 	// Saved is false while the flow lives in one request only.
 	Saved bool `json:"-"`
+}
+
+// Pending is a sign-in that lacks its second factor.
+type Pending struct {
+	UserID   string
+	AMR      []string // what was proven
+	At       time.Time
+	Remember bool      // the person wants to stay signed in
+	Tries    int       // second factors that did not count
+	Upstream *Upstream `json:",omitempty"`
+}
+
+// PendingFor is how long a first factor waits for the second.
+const PendingFor = 10 * time.Minute
+
+// Waits reports whether somebody has to add a second factor at now.
+func (f *Flow) Waits(now time.Time) bool {
+	return f.Pending != nil && now.Before(f.Pending.At.Add(PendingFor)) && now.After(f.Pending.At.Add(-time.Minute))
+}
+
+// Upstream is the sign-in elsewhere that a session comes from, so that its end
+// there ends it here.
+type Upstream struct {
+	Provider, Issuer, Subject string
+	Session                   string // sid there; empty: unknown
+	IDToken                   string `json:",omitempty"`
+}
+
+// Link is a sign-in elsewhere that belongs to no account yet.
+type Link struct {
+	UserID   string // whose account has the address
+	Label    string // as people know it there
+	At       time.Time
+	Upstream Upstream
 }
 
 // Dispatcher sends the browser to the step that is missing, or finishes. No

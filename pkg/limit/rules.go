@@ -14,6 +14,9 @@ type Rules struct {
 	MailAddress     Rule // mails that one address causes
 	MailRecipient   Rule // mails that strangers cause to one recipient
 	Code            Rule // wrong codes of one account
+	SecondFactor    Rule // second factors of one account that did not count
+	SMSRecipient    Rule // messages to one number
+	SMSAddress      Rule // messages that one address causes
 	FlowAddress     Rule // interactive requests of one address that are kept
 	RegisterAddress Rule // clients that one address registers
 	ClientFailures  Rule // failed authentications of one client from one address
@@ -41,6 +44,9 @@ func Standard() Rules {
 		MailAddress:     address("mail-address", 100, quarter),
 		MailRecipient:   account("mail-recipient", 10, time.Hour),
 		Code:            account("code", 10, quarter),
+		SecondFactor:    account("second-factor", 5, quarter).Growing(),
+		SMSRecipient:    account("sms-recipient", 5, time.Hour),
+		SMSAddress:      address("sms-address", 20, time.Hour),
 		FlowAddress:     address("flow-address", 600, quarter),
 		RegisterAddress: address("register-address", 30, time.Hour),
 		ClientFailures:  account("client-failures", 20, time.Minute),

@@ -31,12 +31,14 @@ var _ flow.Dispatcher = (*Dispatcher)(nil)
 
 // pages are the pages of the steps.
 var pages = map[assurance.Step]string{
-	assurance.Create:  protocol.PathSignup,
-	assurance.Login:   protocol.PathLogin,
-	assurance.Select:  PathAccount,
-	assurance.Keep:    protocol.PathKeep,
-	assurance.Terms:   protocol.PathTerms,
-	assurance.Consent: protocol.PathConsent,
+	assurance.Create:       protocol.PathSignup,
+	assurance.Login:        protocol.PathLogin,
+	assurance.SecondFactor: protocol.PathFactor,
+	assurance.Enrol:        protocol.PathEnrol,
+	assurance.Select:       PathAccount,
+	assurance.Keep:         protocol.PathKeep,
+	assurance.Terms:        protocol.PathTerms,
+	assurance.Consent:      protocol.PathConsent,
 }
 
 // Next implements flow.Dispatcher.
@@ -72,10 +74,10 @@ func (d *Dispatcher) proceed(w http.ResponseWriter, r *http.Request, v *visit.Vi
 }
 
 // Enter begins a flow for a page of Portico: the browser comes back to the
-// local path when its person is signed in, and proved who they are at most
-// maxAge seconds ago (nil: whenever).
-func (d *Dispatcher) Enter(w http.ResponseWriter, r *http.Request, path string, maxAge *int) error {
-	return d.Next(w, r, d.flows.Begin(d.kit.Cookies.Browser(w, r), flow.Request{Return: path, MaxAge: maxAge}))
+// local path want.Return when its person is signed in as want asks: MaxAge,
+// ACRValues.
+func (d *Dispatcher) Enter(w http.ResponseWriter, r *http.Request, want flow.Request) error {
+	return d.Next(w, r, d.flows.Begin(d.kit.Cookies.Browser(w, r), want))
 }
 
 // leave ends a flow of a page of Portico.

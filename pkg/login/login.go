@@ -10,15 +10,12 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
-	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
-	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login/visit"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/session"
-	"github.com/portico-id/portico/pkg/trail"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 	"github.com/portico-id/portico/templates"
@@ -50,6 +47,11 @@ type Deps struct {
 	Audit       audit.Recorder
 	// Recover offers a link to who forgot their password.
 	Recover bool
+	// Browsers remembers browsers that need none. Nil: none is remembered.
+	Browsers Browsers
+	// Linker ties a sign-in elsewhere to the account whose owner proved it. Nil:
+	// there are no providers.
+	Linker Linker
 	// Suspected hears of attacks that are suspected, by audit event. Nil:
 	// nobody does.
 	Suspected func(event string)
@@ -177,7 +179,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	u, err := h.attempt(r.Context(), v, h.device(r), form["username"], form["password"])
 	switch {
 	case err == nil:
-		return h.Welcome(w, r, v.Flow, u, e.remember)
+		return h.Welcome(w, r, v.Flow, u, Proof{AMR: []string{protocol.AMRPassword}, Remember: e.remember})
 	case fault.Is(err, fault.Unauthenticated):
 		h.Kit.Refused(r, err)
 		e.problem = templates.WrongCredentials
@@ -201,42 +203,3 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 
 // busyFor is how long a person waits at least when we cannot answer.
 const busyFor = 2 * time.Second
-
-// Welcome opens the session of somebody who has just proven within the flow who
-// they are, and goes on with it.
-func (h *Handler) Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, remember bool) error {
-	ctx := r.Context()
-	start := session.Start{UserID: u.ID, ACR: ACR, AMR: []string{"pwd"}, Replace: h.Kit.Cookies.Session(r), Remember: remember}
-	if t := trail.From(ctx); t != nil {
-		start.UserAgent = t.UserAgent
-		if t.Remote.IsValid() {
-			start.Address = t.Remote.String()
-		}
-	}
-	token, s, err := h.Sessions.Start(ctx, start)
-	if err != nil {
-		return err
-	}
-	h.Kit.Cookies.SetSession(w, token, s.CookieLife(clock.Now()))
-	h.Kit.Cookies.SetKnown(w, h.device(r).with(u.ID))
-	trail.Set(ctx, "user_id", u.ID)
-	trail.Set(ctx, "sid", s.ID)
-	h.Audit.Record(ctx, audit.Event{
-		Name: audit.LoginSucceeded, Actor: u.ID, UserID: u.ID,
-		ClientID: f.Request.ClientID, SessionID: s.ID, Data: map[string]string{"amr": "pwd"},
-	})
-
-	if f.UserID != u.ID {
-		f.Consented = false // somebody else's
-	}
-	f.UserID, f.SessionID = u.ID, s.ID
-	f.FreshLogin, f.AccountChosen, f.OtherAccount = true, true, false
-	v, err := h.Dispatcher.opener.With(ctx, f, s, u)
-	if err != nil {
-		return err
-	}
-	return h.Dispatcher.proceed(w, r, v)
-}
-
-// ACR is the authentication context of a password alone.
-const ACR = "1"

@@ -29,6 +29,7 @@ const (
 	IDTokenHint         = "id_token_hint"
 	LoginHint           = "login_hint"
 	ACRValues           = "acr_values"
+	Provider            = "idp" // ours: where the person is to sign in
 	Claims              = "claims"
 	Registration        = "registration"
 	Request             = "request"
@@ -86,6 +87,19 @@ const (
 	PromptConsent       = "consent"
 	PromptSelectAccount = "select_account"
 	PromptCreate        = "create"
+)
+
+// Authentication methods that amr tells (RFC 8176 §2, OpenID Connect EAP ACR
+// Values §2).
+const (
+	AMRPassword   = "pwd"
+	AMROTP        = "otp" // a one-time code: of an app, of a mail, from the list of recovery codes
+	AMRSMS        = "sms"
+	AMRPossession = "pop" // a key of which nobody vouches where it lives
+	AMRHardware   = "hwk"
+	AMRSoftware   = "swk"
+	AMRUser       = "user" // somebody was there
+	AMRMultiple   = "mfa"
 )
 
 // Scopes that Portico itself owns.
@@ -163,7 +177,25 @@ const (
 	PathRecoverReset        = "/recover/reset" // the link of the mail
 	PathTerms               = "/login/terms"
 	PathKeep                = "/login/keep" // an account on its way to deletion
+	PathFactor              = "/login/factor"
+	PathEnrol               = "/login/enrol"
+	PathPasskey             = "/login/passkey"
+	PathPasskeyOptions      = "/login/passkey/options" // JSON: the challenge
+	PathLoginWith           = "/login/with"            // a provider
+	PathLoginCallback       = "/login/callback"        // and "/" and the id of the provider
+	PathLoginLink           = "/login/link"            // a sign-in elsewhere whose address has an account
+	PathUpstreamLogout      = "/login/logout"          // and "/" and the id of the provider: its back-channel logout
+	PathRecoverFactors      = "/recover/factors"       // the link of an administrator
 	PathAccount             = "/account"
+	PathAccountSecurity     = "/account/security"
+	PathAccountTOTP         = "/account/security/app"
+	PathAccountPasskeys     = "/account/security/passkeys"
+	PathAccountPasskeyNew   = "/account/security/passkeys/options" // JSON: the challenge
+	PathAccountCodes        = "/account/security/recovery-codes"
+	PathAccountEmailCode    = "/account/security/email"
+	PathAccountSMS          = "/account/security/sms"
+	PathAccountBrowsers     = "/account/security/browsers"
+	PathAccountIdentities   = "/account/identities"
 	PathAccountProfile      = "/account/profile"
 	PathAccountEmail        = "/account/email"
 	PathAccountEmailConfirm = "/account/email/confirm" // the link of the mail

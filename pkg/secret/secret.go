@@ -33,6 +33,8 @@ const (
 	FlowID            Kind = "ptf"   // one interactive request
 	PendingRequest    Kind = "ptq"   // a stored authorization or logout POST
 	ConfirmLink       Kind = "ptl"   // the link of a mail: sign-up, invitation, reset, change of address
+	TrustedBrowser    Kind = "ptt"   // a browser that is not asked for a second factor
+	RecoveryCode      Kind = "ptrc"  // of the list for who lost their factors; only its fingerprint has the kind
 	ConfirmCode       Kind = "ptcd"  // the code of a mail; only its fingerprint has the kind
 )
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/portico-id/portico/pkg/assurance"
+
 	"github.com/portico-id/portico/pkg/account"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/client"
@@ -117,13 +119,15 @@ func (s *Server) clientAuthentication() *clientauth.Authenticator {
 // the dispatcher, every step returns to it, and it ends with the finisher.
 func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	flows := flow.NewService(s.short.Flows, s.fingerprint, flow.Config{Gate: s.gate(), PerAddress: s.limitRules().FlowAddress})
+	policy := s.policy()
 	finisher := authorize.NewFinisher(authorize.FinisherDeps{
 		Issuer: s.cfg.Issuer, Kit: s.kit, Clients: s.Clients, Scopes: s.APIs, Flows: flows,
-		Sessions: s.Sessions, Users: s.Users, Consents: s.Consents, Codes: codes, Health: s.short, TermsVersion: s.cfg.TermsVersion,
+		Sessions: s.Sessions, Users: s.Users, Consents: s.Consents, Codes: codes, Health: s.short, TermsVersion: s.cfg.TermsVersion, Policy: &policy,
 	})
 	opener := &visit.Opener{
 		Cookies: s.kit.Cookies, Flows: flows, Sessions: s.Sessions, Users: s.Users, Clients: s.Clients,
 		Consents: s.Consents, Way: finisher, TermsVersion: s.cfg.TermsVersion, Signup: s.cfg.Signup == config.SignupOpen,
+		Policy: policy, APIs: s.APIs,
 	}
 	dispatcher := login.NewDispatcher(s.kit, flows, opener, finisher)
 	e.authorize = authorize.New(authorize.Deps{
@@ -150,7 +154,7 @@ func (s *Server) openDiscovery(ctx context.Context) (*discovery.Document, error)
 	}
 	doc, err := discovery.New(discovery.Config{
 		Issuer: s.cfg.Issuer, IDTokenAlgs: s.Keys.Algs(keyring.IDTokens), AnswerAlgs: s.Keys.Algs(keyring.Answers),
-		AssertionAlgs: client.AssertionAlgs, OwnScopes: scope.Own(), Claims: claims.Supported(), ACRValues: []string{"1"},
+		AssertionAlgs: client.AssertionAlgs, OwnScopes: scope.Own(), Claims: claims.Supported(), ACRValues: assurance.Classes(),
 		UILocales: languages, Registration: s.cfg.Registration != config.RegistrationOff, Signup: s.cfg.Signup == config.SignupOpen,
 	})
 	if err != nil {

@@ -33,6 +33,9 @@ func (s *Server) limitRules() limit.Rules {
 		{&rules.MailAddress, c.LimitMailAddress},
 		{&rules.MailRecipient, c.LimitMailRecipient},
 		{&rules.Code, c.LimitCode},
+		{&rules.SecondFactor, c.LimitSecondFactor},
+		{&rules.SMSRecipient, c.LimitSMSRecipient},
+		{&rules.SMSAddress, c.LimitSMSAddress},
 		{&rules.FlowAddress, c.LimitFlowAddress},
 		{&rules.RegisterAddress, c.LimitRegisterAddress},
 		{&rules.ClientFailures, c.LimitClientFailures},
@@ -46,5 +49,6 @@ func (s *Server) limitRules() limit.Rules {
 		}
 	}
 	rules.LoginAccount = rules.LoginAccount.Growing()
+	rules.SecondFactor = rules.SecondFactor.Growing()
 	return rules
 }

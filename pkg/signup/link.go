@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/portico-id/portico/pkg/login"
+
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
@@ -136,7 +138,7 @@ func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, v *visit.Visit
 		return h.Kit.Render(w, r, http.StatusOK, templates.SignupDone{Email: u.Email, Login: protocol.PathAccount})
 	}
 	v.Flow.Confirmation = ""
-	return h.Greeter.Welcome(w, r, v.Flow, u, false)
+	return h.Greeter.Welcome(w, r, v.Flow, u, login.Proof{AMR: []string{protocol.AMRPassword}})
 }
 
 func (h *Handler) drawName(w http.ResponseWriter, r *http.Request, v *visit.Visit, page templates.SignupName, username string) error {

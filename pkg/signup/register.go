@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/portico-id/portico/pkg/login"
+
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
@@ -179,7 +181,7 @@ func (h *Handler) atOnce(w http.ResponseWriter, r *http.Request, v *visit.Visit,
 	case proven && fault.CodeOf(err) == codeAddressTaken:
 		return h.known(w, r, v, err)
 	case proven && err == nil:
-		return h.Greeter.Welcome(w, r, v.Flow, u, false)
+		return h.Greeter.Welcome(w, r, v.Flow, u, login.Proof{AMR: []string{protocol.AMRPassword}})
 	case err != nil && fault.CodeOf(err) != codeAddressTaken:
 		return err
 	}

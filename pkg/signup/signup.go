@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/portico-id/portico/pkg/login"
+
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/fault"
@@ -81,7 +83,7 @@ type Transactor interface {
 // Greeter opens the session of somebody who has just proven who they are.
 // login.Handler is one.
 type Greeter interface {
-	Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, remember bool) error
+	Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, p login.Proof) error
 }
 
 // Deps is what a Handler needs. All of it.

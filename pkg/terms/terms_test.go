@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-id/portico/pkg/flow"
+
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/porticotest/stage"
 )
@@ -29,7 +31,7 @@ func newPages(t *testing.T) *stage.Pages {
 	r.Opener.TermsVersion = "2026-11"
 	r.Person(t, "ann@example.test")
 	r.Mux.Handle("/account", r.Kit.Pages(func(w http.ResponseWriter, req *http.Request) error {
-		return r.Next.Enter(w, req, "/account", nil)
+		return r.Next.Enter(w, req, flow.Request{Return: "/account"})
 	}))
 	return r
 }

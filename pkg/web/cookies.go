@@ -14,8 +14,8 @@ import (
 // and carry the __Host- prefix, so that no other host can set them. A broken
 // cookie is none.
 type Cookies struct {
-	secure                        bool
-	browser, session, known, link string // names
+	secure                                 bool
+	browser, session, known, link, trusted string // names
 }
 
 // browserLife is how long a browser is known: it outlives sessions, because a
@@ -23,9 +23,9 @@ type Cookies struct {
 const browserLife = 180 * 24 * time.Hour
 
 func newCookies(secure bool) Cookies {
-	c := Cookies{secure: secure, browser: "portico_browser", session: "portico_session", known: "portico_known", link: "portico_link"}
+	c := Cookies{secure: secure, browser: "portico_browser", session: "portico_session", known: "portico_known", link: "portico_link", trusted: "portico_trusted"}
 	if secure { // __Host- demands Secure and Path=/, so an http issuer goes without
-		for _, name := range []*string{&c.browser, &c.session, &c.known, &c.link} {
+		for _, name := range []*string{&c.browser, &c.session, &c.known, &c.link, &c.trusted} {
 			*name = "__Host-" + *name
 		}
 	}
@@ -88,6 +88,18 @@ func (c Cookies) SetLink(w http.ResponseWriter, link string, life time.Duration)
 
 // ClearLink takes the link from the browser.
 func (c Cookies) ClearLink(w http.ResponseWriter) { c.set(w, c.link, "", -time.Second) }
+
+// Trusted returns what shows that the browser is remembered, a
+// secret.TrustedBrowser, or "". Its shape is proven, nothing else.
+func (c Cookies) Trusted(r *http.Request) string { return read(r, c.trusted, secret.TrustedBrowser) }
+
+// SetTrusted remembers the browser for life: no second factor is asked for.
+func (c Cookies) SetTrusted(w http.ResponseWriter, token string, life time.Duration) {
+	c.set(w, c.trusted, token, max(life, time.Second))
+}
+
+// ClearTrusted forgets that the browser was remembered.
+func (c Cookies) ClearTrusted(w http.ResponseWriter) { c.set(w, c.trusted, "", -time.Second) }
 
 // set replaces what this answer said of the cookie before.
 func (c Cookies) set(w http.ResponseWriter, name, value string, age time.Duration) {

@@ -30,6 +30,20 @@ type Visit struct {
 	// Step is the first one that is missing. A person who asked for another
 	// account has to sign in, whoever Session is.
 	Step assurance.Step
+	// Proving is whom the step SecondFactor asks: who is signed in, or who
+	// proved a first factor within the flow and is not signed in yet. Nil for
+	// every other step.
+	Proving *user.User
+	// Postponable holds when the step Enrol may be put off.
+	Postponable bool
+	// Demand is what the request needs of the person; without a person it is
+	// what is known.
+	Demand assurance.Demand
+}
+
+// APIs knows what APIs demand of people. scope.Service is one.
+type APIs interface {
+	MinimumACR(ctx context.Context, audiences []string, higher func(...string) string) (string, error)
 }
 
 // Clients finds applications. client.Service is one.
@@ -64,6 +78,9 @@ type Opener struct {
 	// Signup holds when people may create accounts; prompt=create asks for a
 	// login otherwise.
 	Signup bool
+	// Policy says who must reach which authentication context class.
+	Policy assurance.Policy
+	APIs   APIs
 }
 
 // Open opens the flow that the query names. Errors are ready for a page: an
@@ -171,9 +188,24 @@ func (o *Opener) missing(ctx context.Context, v *Visit) (assurance.Step, error) 
 	if v.User != nil {
 		in.Leaving = !v.User.DeleteAt.IsZero()
 		in.TermsDue = o.TermsVersion != "" && v.User.TermsVersion != o.TermsVersion
+		api, err := o.APIs.MinimumACR(ctx, v.Flow.Request.Audiences, assurance.Highest)
+		if err != nil {
+			return assurance.Login, err
+		}
+		in.Demand = o.Policy.Demand(v.Flow, v.Client, v.User, api)
+		v.Demand = in.Demand
 	}
 	step := o.possible(assurance.Missing(in), v)
-	if step != assurance.None || v.Flow.Request.Own() {
+	switch {
+	case step == assurance.SecondFactor:
+		v.Proving = v.User
+		return step, nil
+	case step == assurance.Enrol:
+		v.Postponable = in.Postponable()
+		return step, nil
+	case step == assurance.Login || step == assurance.Create:
+		return o.begun(ctx, v, step)
+	case step != assurance.None || v.Flow.Request.Own():
 		return step, nil
 	}
 	covered, err := o.Consents.Covers(ctx, v.User.ID, v.Client, &v.Flow.Request)
@@ -182,6 +214,23 @@ func (o *Opener) missing(ctx context.Context, v *Visit) (assurance.Step, error) 
 	}
 	in.Covered = covered
 	return o.possible(assurance.Missing(in), v), nil
+}
+
+// begun returns what is missing of a login: the second factor, when somebody
+// proved a first one within this flow and still may sign in.
+func (o *Opener) begun(ctx context.Context, v *Visit, step assurance.Step) (assurance.Step, error) {
+	if !v.Flow.Waits(clock.Now()) {
+		return step, nil
+	}
+	u, err := o.Users.Get(ctx, v.Flow.Pending.UserID)
+	if fault.Is(err, fault.NotFound) || err == nil && u.Disabled {
+		return step, nil
+	} else if err != nil {
+		return step, err
+	}
+	v.Proving = u
+	web.PreferAccount(ctx, u.Locale)
+	return assurance.SecondFactor, nil
 }
 
 // possible turns a demand for a new account into one for a login when the

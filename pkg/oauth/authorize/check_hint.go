@@ -3,7 +3,9 @@ package authorize
 import (
 	"context"
 	"slices"
+	"strings"
 
+	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -54,9 +56,6 @@ func first(list []string) string {
 	return list[0]
 }
 
-// reachable are the authentication context classes that a login can reach.
-var reachable = []string{"1"}
-
 // readClaims keeps what the client may know of the person. Without openid the
 // parameter means nothing, but must still be well formed.
 func (h *Handler) readClaims(_ context.Context, rq *request) error {
@@ -64,7 +63,7 @@ func (h *Handler) readClaims(_ context.Context, rq *request) error {
 	if err != nil || asked == nil || !rq.openid {
 		return err
 	}
-	if err := essentialACR(asked.IDToken["acr"]); err != nil {
+	if err := wantedACR(rq, asked.IDToken["acr"]); err != nil {
 		return err
 	}
 	if err := wantedSubject(rq, asked.IDToken["sub"]); err != nil {
@@ -74,18 +73,22 @@ func (h *Handler) readClaims(_ context.Context, rq *request) error {
 	return nil
 }
 
-// essentialACR refuses what no login here can reach: an essential acr that is
-// not met is a failed authentication (OIDC Core §5.5.1.1).
-func essentialACR(acr *claims.Claim) error {
+// wantedACR takes the classes that the acr of the ID token may have as if
+// acr_values had named them (OIDC Core §5.5.1.1). When none of them can be
+// reached and one must be, the request fails.
+func wantedACR(rq *request, acr *claims.Claim) error {
 	wanted := acr.Texts()
-	if acr == nil || !acr.Essential || len(wanted) == 0 {
+	if acr == nil || len(wanted) == 0 {
 		return nil
 	}
-	if slices.ContainsFunc(wanted, func(v string) bool { return slices.Contains(reachable, v) }) {
-		return nil
+	if acr.Essential && !slices.ContainsFunc(wanted, assurance.Known) {
+		return fault.New(fault.Denied, protocol.ErrUnmetAuthenticationRequirements, "The requested authentication context cannot be reached.").
+			Under("OIDC Core §5.5.1.1 an essential acr is reached").Compare("acr", strings.Join(assurance.Classes(), " "), wanted[0])
 	}
-	return fault.New(fault.Denied, protocol.ErrUnmetAuthenticationRequirements, "The requested authentication context cannot be reached.").
-		Under("OIDC Core §5.5.1.1 an essential acr is reached").Compare("acr", reachable[0], wanted[0])
+	if acr.Essential || len(rq.q.ACRValues) == 0 {
+		rq.q.ACRValues = wanted
+	}
+	return nil
 }
 
 // wantedSubject treats a sub that the ID token must have like a hint: only

@@ -13,6 +13,7 @@ import (
 const (
 	maxNonce     = 1024 // bytes; it comes back in the ID token
 	maxLoginHint = 512
+	maxProvider  = 64
 	maxListText  = 1024
 	maxListItems = 20
 	// maxAgeDays is the longest max_age that is kept; a longer one demands
@@ -85,7 +86,9 @@ func (h *Handler) readDisplay(_ context.Context, rq *request) error {
 	return nil
 }
 
-// readACRValues keeps a wish: what was reached is told in acr, truthfully.
+// readACRValues keeps the classes of which the request wants one. A person who
+// did not reach any is asked for more (RFC 9470 §4); what was reached is told
+// in acr, truthfully.
 func (h *Handler) readACRValues(_ context.Context, rq *request) error {
 	values, ok := list(rq.get(protocol.ACRValues))
 	if !ok {
@@ -125,4 +128,15 @@ func list(raw string) ([]string, bool) {
 	}
 	out := strings.Fields(raw)
 	return out, len(out) <= maxListItems
+}
+
+// readProvider keeps the id of the place where the person is to sign in, when
+// it looks like one: what is not known here is no reason to refuse, because
+// the hint opens nothing.
+func (h *Handler) readProvider(_ context.Context, rq *request) error {
+	hint := rq.get(protocol.Provider)
+	if len(hint) <= maxProvider && strings.Trim(hint, "abcdefghijklmnopqrstuvwxyz0123456789-_") == "" {
+		rq.q.Provider = hint
+	}
+	return nil
 }

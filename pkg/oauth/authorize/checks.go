@@ -30,6 +30,7 @@ var checks = []check{
 	{"OIDC Core §3.1.2.1 display is known", (*Handler).readDisplay},
 	{"OIDC Core §3.1.2.1 acr_values is a short list", (*Handler).readACRValues},
 	{"OIDC Core §3.1.2.1 login_hint is bounded", (*Handler).readLoginHint},
+	{"idp names a provider", (*Handler).readProvider},
 	{"OIDC Core §3.1.2.1 ui_locales is a short list", (*Handler).readUILocales},
 	{"OIDC Core §3.1.2.1 id_token_hint is an ID token of ours for this client", (*Handler).readHint},
 	{"OIDC Core §5.5 the claims parameter is understood", (*Handler).readClaims},

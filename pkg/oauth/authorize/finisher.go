@@ -31,6 +31,8 @@ type FinisherDeps struct {
 	// TermsVersion is the version of the terms of service in force; empty:
 	// nobody is asked.
 	TermsVersion string
+	// Policy says who must reach which authentication context class.
+	Policy *assurance.Policy
 	// Health is asked before a code is issued without a saved flow: a code
 	// that nobody could redeem is refused at once. Nil: not asked.
 	Health Health
@@ -51,6 +53,7 @@ type Finisher struct {
 	codes    Codes
 	health   Health
 	terms    string
+	policy   *assurance.Policy
 }
 
 var _ flow.Finisher = (*Finisher)(nil)
@@ -59,7 +62,7 @@ var _ flow.Finisher = (*Finisher)(nil)
 func NewFinisher(d FinisherDeps) *Finisher {
 	return &Finisher{
 		issuer: d.Issuer, kit: d.Kit, clients: d.Clients, scopes: d.Scopes, flows: d.Flows, sessions: d.Sessions,
-		users: d.Users, consents: d.Consents, codes: d.Codes, health: d.Health, terms: d.TermsVersion,
+		users: d.Users, consents: d.Consents, codes: d.Codes, health: d.Health, terms: d.TermsVersion, policy: d.Policy,
 	}
 }
 
@@ -99,7 +102,7 @@ func (x *Finisher) finish(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	}
 	values, err := x.codes.IssueCode(ctx, c, granted, oauth.Who{
 		UserID: who.user.ID, SessionID: who.session.ID, AuthTime: who.session.AuthTime,
-		ACR: who.session.ACR, AMR: who.session.AMR,
+		ACR: assurance.Told(who.session.ACR, assurance.Asked(&f.Request)), AMR: who.session.AMR,
 	})
 	if err != nil {
 		return x.unissued(w, r, f, c, err)

@@ -21,6 +21,9 @@ type Clients interface {
 // Scopes decides what may be granted. scope.Service is one.
 type Scopes interface {
 	Resolve(ctx context.Context, ask scope.Ask) (*scope.Answer, error)
+	// MinimumACR returns the most demanding class that the APIs of audiences
+	// ask of people; higher returns the higher of two.
+	MinimumACR(ctx context.Context, audiences []string, higher func(...string) string) (string, error)
 	PersonMay(ctx context.Context, scopes, roles []string) ([]string, error)
 }
 

@@ -56,6 +56,11 @@ func (x *Finisher) missing(ctx context.Context, f *flow.Flow, c *client.Client, 
 		in.Session = who.session
 		in.Leaving = !who.user.DeleteAt.IsZero()
 		in.TermsDue = x.terms != "" && who.user.TermsVersion != x.terms
+		api, err := x.scopes.MinimumACR(ctx, f.Request.Audiences, assurance.Highest)
+		if err != nil {
+			return assurance.Login, err
+		}
+		in.Demand = x.policy.Demand(f, c, who.user, api)
 	}
 	if step := assurance.Missing(in); step != assurance.None {
 		return step, nil

@@ -81,6 +81,7 @@ func (p *Pages) asked(req *http.Request) flow.Request {
 		Prompt: strings.Fields(v.Get("prompt")), LoginHint: v.Get("login_hint"), HintSubject: v.Get("hint"),
 		UILocales: strings.Fields(v.Get("ui_locales")), Claims: v.Get("claims"),
 	}
+	q.ACRValues = strings.Fields(v.Get("acr_values"))
 	if v.Has("max_age") {
 		zero := 0
 		q.MaxAge = &zero

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/portico-id/portico/pkg/assurance"
+
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
@@ -107,7 +109,8 @@ func New(t *testing.T) *Stage {
 	s.Finisher = &Finisher{flows: s.Flows}
 	s.Opener = &visit.Opener{
 		Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
-		Clients: s.Clients, Consents: s.Consents, Way: s.Finisher, Signup: true,
+		Clients: s.Clients, Consents: s.Consents, Way: s.Finisher, Signup: true, APIs: s.APIs,
+		Policy: assurance.Policy{Taken: assurance.Factors()},
 	}
 	return s
 }
