@@ -11,11 +11,11 @@ import (
 // guardScript waits for its standard input to end, which happens when the
 // test process releases it or dies by whatever cause. Then it stops the
 // servers whose process id files are left below the folder and removes it.
-// SIGQUIT is Postgres's immediate shutdown; Redis dies of it as well. What
+// SIGQUIT is Postgres's immediate shutdown; Redis and slapd die of it as well. What
 // still holds its file after five seconds is killed.
 const guardScript = `
 read -r _ || :
-each() { for f in "$1"/*/postmaster.pid "$1"/*/redis.pid; do
+each() { for f in "$1"/*/postmaster.pid "$1"/*/redis.pid "$1"/*/slapd.pid; do
 	[ -s "$f" ] && read -r pid <"$f" && kill -s "$2" "$pid" 2>/dev/null && left=1
 done; }
 for sig in QUIT 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 KILL; do

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// playVictim starts both servers, tells the test where, and dies as told
+// playVictim starts a server of each kind, tells the test where, and dies as told
 // without any clean-up of its own.
 func playVictim(how string) {
 	pg, err := process.shared.get()
@@ -24,7 +24,11 @@ func playVictim(how string) {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(process.root, fmt.Sprintf("127.0.0.1:%d", pg.port), redis.Addr())
+	slapd, err := makeSlapd()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(process.root, fmt.Sprintf("127.0.0.1:%d", pg.port), redis.Addr(), strings.TrimPrefix(slapd.URL(), "ldap://"))
 	switch how {
 	case "panic":
 		go panic("a test went wrong")
@@ -65,7 +69,7 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 			}
 			_ = cmd.Wait() // it dies badly on purpose
 			said := strings.Fields(line)
-			if len(said) != 3 {
+			if len(said) != 4 {
 				t.Fatalf("the victim said %q", line)
 			}
 			ctx, cancel := within(startLimit)

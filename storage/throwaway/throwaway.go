@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package throwaway starts real Postgres and Redis servers from the binaries
-// of this machine, for tests and benchmarks only, and leaves nothing behind.
+// Package throwaway starts real Postgres, Redis and OpenLDAP servers from the
+// binaries of this machine, for tests and benchmarks only, and leaves nothing behind.
 // It knows nothing of schemas: a test that wants tables brings its migration.
 //
 // Nothing outlives the test process: servers are asked to stop when a test or
