@@ -49,6 +49,7 @@ func OpenDurable(ctx context.Context, url string, opts DurableOptions) (*Durable
 		Sessions:      db.Sessions(),
 		Consents:      db.Consents(),
 		Confirmations: db.Confirmations(),
+		Browsers:      db.Browsers(),
 		Keys:          db.Keys(),
 		Revocations:   db.Revocations(),
 		Audit:         db.Audit(),

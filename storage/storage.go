@@ -12,6 +12,7 @@ import (
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
+	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/job"
@@ -36,6 +37,7 @@ type Durable struct {
 	Sessions      session.Store
 	Consents      consent.Store
 	Confirmations confirm.Store
+	Browsers      factor.Store
 	Keys          keyring.Store
 	Revocations   revocation.Ledger
 	Audit         audit.Store

@@ -43,7 +43,12 @@ func Usable(has []string, taken []Factor) []Factor {
 	return usable
 }
 
-// reachable reports whether one of the factors leads to the class.
+// Attainable reports whether one of the factors leads to the class, or none is
+// needed for it.
+func Attainable(class string, usable []Factor) bool {
+	return Reaches(OneFactor, class) || reachable(class, usable)
+}
+
 func reachable(class string, usable []Factor) bool {
 	return slices.ContainsFunc(usable, func(f Factor) bool { return Reaches(f.Reach(), class) })
 }

@@ -84,8 +84,8 @@ func (s *Service) ByIdentifier(ctx context.Context, identifier string) (*User, e
 }
 
 // Update replaces the profile of the person of u.ID. Whether they are
-// disabled, demo people, on their way out, which terms they accepted, and when
-// they were made, stays as it is.
+// disabled, demo people, on their way out, which terms they accepted, which
+// second factors they have, and when they were made, stays as it is.
 func (s *Service) Update(ctx context.Context, u User) (*User, error) {
 	if err := Validate(&u); err != nil { // before anybody is looked for
 		return nil, err
@@ -93,6 +93,7 @@ func (s *Service) Update(ctx context.Context, u User) (*User, error) {
 	changed, err := s.Change(ctx, u.ID, func(_ context.Context, held *User) error {
 		u.Disabled, u.Demo, u.CreatedAt = held.Disabled, held.Demo, held.CreatedAt
 		u.TermsVersion, u.TermsAcceptedAt, u.DeleteAt = held.TermsVersion, held.TermsAcceptedAt, held.DeleteAt
+		u.Factors, u.EnrolAskedAt = held.Factors, held.EnrolAskedAt
 		*held = u
 		return nil
 	})

@@ -140,7 +140,8 @@ var emptying = func() (out []string) {
 	for _, table := range []string{
 		"clients", "apis", "users", "passwords", "grants", "opaque_tokens", "sessions", "consents", "confirmations",
 		"signing_keys", "server_secrets", "revocations", "audit_events", "refusals", "leases",
-		"mails",
+		"mails", "totps", "passkeys", "recovery_codes", "factor_contacts", "trusted_devices", "factor_recoveries",
+		"providers", "identities", "upstream_sessions",
 	} {
 		out = append(out, "DELETE FROM "+table)
 	}

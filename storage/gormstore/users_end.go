@@ -41,6 +41,7 @@ var belongings = []string{
 	"DELETE FROM passwords WHERE user_id = ?",
 	"DELETE FROM consents WHERE user_id = ?",
 	"DELETE FROM confirmations WHERE user_id = ? AND user_id <> ''",
+	"DELETE FROM trusted_devices WHERE user_id = ?",
 	"DELETE FROM sessions WHERE user_id = ?",
 	"DELETE FROM grants WHERE user_id = ? AND user_id <> ''",
 	"DELETE FROM user_identifiers WHERE user_id = ?",

@@ -11,6 +11,7 @@ import (
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
+	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/mail"
@@ -22,7 +23,7 @@ import (
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "key", "secret", "revocation", "event", "refusal", "lease", "mail"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "key", "secret", "revocation", "event", "refusal", "lease", "mail"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -37,6 +38,7 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Sessions.Create(ctx, session.Session{ID: "mark"}),
 		d.Consents.Allow(ctx, consent.Consent{UserID: "mark", ClientID: "mark"}),
 		d.Confirmations.Create(ctx, confirm.Confirmation{ID: "mark", Purpose: confirm.SignUp}),
+		d.Browsers.Remember(ctx, factor.Browser{ID: "mark", Hash: "mark", UserID: "mark", ExpiresAt: epoch.Add(time.Hour)}, 1),
 		d.Keys.Add(ctx, newKey("mark"), time.Time{}), secretErr,
 		d.Revocations.Add(ctx, revocation.Entry{Kind: revocation.Token, ID: "mark", ExpiresAt: epoch.Add(time.Hour)}),
 		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),
@@ -77,6 +79,8 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("consent", true, err)
 	_, err = d.Confirmations.ByID(ctx, "mark")
 	note("confirmation", true, err)
+	_, err = d.Browsers.ByHash(ctx, "mark")
+	note("browser", true, err)
 	keys, err := d.Keys.List(ctx)
 	note("key", len(keys) > 0, err)
 	secret, err := d.Keys.Secret(ctx, "mark", []byte("another"))

@@ -34,6 +34,7 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"sessions", Sessions},
 		{"consents", Consents},
 		{"confirmations", Confirmations},
+		{"browsers", Browsers},
 		{"keys", Keys},
 		{"revocations", Revocations},
 		{"audit", Audit},
