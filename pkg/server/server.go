@@ -23,6 +23,7 @@ import (
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
+	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/limit"
@@ -53,6 +54,7 @@ type Server struct {
 	Keys          *keyring.Ring
 	Revocations   *revocation.Service
 	Mail          *mail.Service
+	Factors       *factor.Book
 
 	cfg     *config.Config
 	log     *slog.Logger
@@ -65,6 +67,7 @@ type Server struct {
 	audit       *audit.Stream
 	refusals    *explain.Stream
 	watch       *limit.Watch
+	browsers    *factor.Browsers
 	smtp        *mail.SMTP // nil: no mail server is configured
 	smtpProblem error      // why the configured one cannot be used
 	metrics     *observe.Metrics

@@ -14,12 +14,14 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/portico-id/portico/pkg/assurance"
 
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
+	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/login/visit"
@@ -64,6 +66,8 @@ type Stage struct {
 	Consents      *consent.Service
 	Confirmations *confirm.Service
 	Sealer        *secret.Sealer
+	Browsers      *factor.Browsers
+	Factors       *factor.Book
 
 	Kit      *web.Kit
 	Refusals *Refusals
@@ -106,11 +110,16 @@ func New(t *testing.T) *Stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	policy := assurance.Policy{Taken: assurance.Factors()}
+	s.Browsers = factor.NewBrowsers(s.Durable.Browsers, s.Prints, s.Audit, factor.BrowsersConfig{For: 30 * 24 * time.Hour})
+	s.Factors = factor.NewBook(factor.BookDeps{
+		Users: s.Users, Policy: policy, Browsers: s.Browsers, Letters: s.Letters, Audit: s.Audit, URL: s.Kit.URL,
+	})
 	s.Finisher = &Finisher{flows: s.Flows}
 	s.Opener = &visit.Opener{
 		Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
 		Clients: s.Clients, Consents: s.Consents, Way: s.Finisher, Signup: true, APIs: s.APIs,
-		Policy: assurance.Policy{Taken: assurance.Factors()},
+		Policy: policy,
 	}
 	return s
 }
