@@ -136,13 +136,13 @@ func (k *Keeper) lacking(in Room, v *Visitor) *flow.Request {
 	if !in.Fresh {
 		return nil
 	}
-	strong := len(assurance.Usable(v.User.Factors, k.Opener.Policy.Taken)) == 0 || assurance.Reaches(v.Session.ACR, assurance.TwoFactors)
-	if v.Fresh() && strong {
+	able := len(assurance.Usable(v.User.Factors, k.Opener.Policy.Taken)) > 0
+	if v.Fresh() && (!able || assurance.Reaches(v.Session.ACR, assurance.TwoFactors)) {
 		return nil
 	}
 	age := FreshFor - 1
 	want := flow.Request{Return: v.At(in.Path), MaxAge: &age}
-	if len(v.User.Factors) > 0 {
+	if able {
 		want.ACRValues = []string{assurance.TwoFactors}
 	}
 	return &want
