@@ -51,6 +51,11 @@ var samples = map[string]struct {
 		good:    [][2]string{{"pkg/mail", "github.com/wneessen/go-mail"}, {"pkg/mail", "github.com/wneessen/go-mail/smtp"}},
 		testBad: true,
 	},
+	"LDAP at one door": {
+		bad:     [][2]string{{"pkg/login", "github.com/go-ldap/ldap/v3"}, {"pkg/federation", "github.com/go-asn1-ber/asn1-ber"}},
+		good:    [][2]string{{"pkg/federation/ldap", "github.com/go-ldap/ldap/v3"}},
+		testBad: true,
+	},
 	"features own their Store": {
 		bad:  [][2]string{{"pkg/grant", "storage"}, {"pkg/oauth/token", "storage/gormstore"}, {"pkg/job", "storage/redisstore"}},
 		good: [][2]string{{"pkg/server", "storage"}, {"pkg/cli", "storage/gormstore"}, {"pkg/porticotest", "storage"}, {"storage/gormstore", "pkg/grant"}, {"storage", "storage/gormstore"}},

@@ -111,6 +111,12 @@ var rules = []rule{
 		to:     []string{"github.com/wneessen/...", "net/smtp"}, tests: true,
 	},
 	{
+		name:   "LDAP at one door",
+		why:    "what was typed becomes a part of a filter there, and nowhere without being escaped",
+		except: []string{"pkg/federation/ldap"},
+		to:     []string{"github.com/go-ldap/...", "github.com/go-asn1-ber/..."}, tests: true,
+	},
+	{
 		name: "features own their Store",
 		why:  "engines implement the interface that the feature wrote; the other way round every feature would know every engine",
 		from: []string{"pkg/..."}, except: join(compose, proving),

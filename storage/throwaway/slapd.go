@@ -40,8 +40,9 @@ const (
 )
 
 // SlapdServer is an OpenLDAP directory on 127.0.0.1 that belongs to one test.
-// It holds its base and nothing else. It keeps the attribute memberOf, shows
-// passwords to nobody, and everything else only to who has bound.
+// It holds its base and nothing else. Its certificate is for that address and
+// not for localhost. It keeps the attribute memberOf, shows passwords to nobody,
+// and everything else only to who has bound.
 type SlapdServer struct {
 	t      testing.TB
 	bin    string
@@ -111,7 +112,7 @@ func makeSlapd() (*SlapdServer, error) {
 
 // configure writes the configuration, the certificate and an empty folder.
 func (s *SlapdServer) configure() error {
-	cert, key, err := s.tls.Issue("127.0.0.1", "localhost")
+	cert, key, err := s.tls.Issue("127.0.0.1")
 	if err != nil {
 		return err
 	}
