@@ -20,6 +20,7 @@ import (
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/password"
+	"github.com/portico-id/portico/pkg/recovery"
 	"github.com/portico-id/portico/pkg/replay"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
@@ -29,21 +30,22 @@ import (
 
 // Durable is the SQL side: it decides. Postgres or SQLite.
 type Durable struct {
-	Clients       client.Store
-	APIs          scope.Store
-	Users         user.Store
-	Passwords     password.Store
-	Grants        grant.Store
-	Sessions      session.Store
-	Consents      consent.Store
-	Confirmations confirm.Store
-	Browsers      factor.Store
-	Keys          keyring.Store
-	Revocations   revocation.Ledger
-	Audit         audit.Store
-	Refusals      explain.Store
-	Leases        job.Leases
-	Mails         mail.Store
+	Clients          client.Store
+	APIs             scope.Store
+	Users            user.Store
+	Passwords        password.Store
+	Grants           grant.Store
+	Sessions         session.Store
+	Consents         consent.Store
+	Confirmations    confirm.Store
+	Browsers         factor.Store
+	Keys             keyring.Store
+	Revocations      revocation.Ledger
+	Audit            audit.Store
+	Refusals         explain.Store
+	Leases           job.Leases
+	Mails            mail.Store
+	FactorRecoveries recovery.Store
 
 	// Examine looks at the engine for portico doctor: clock, rights, settings.
 	// Nil: there is nothing to look at.

@@ -23,6 +23,9 @@ const (
 	VerifyEmail   Purpose = "verify_email"   // an address that an account has already
 	ChangeEmail   Purpose = "change_email"   // an address that an account will have
 	ResetPassword Purpose = "reset_password" // a password was forgotten
+	// RecoverFactors is the word of an administrator that somebody lost every
+	// second factor. Its link is handed over, and not mailed.
+	RecoverFactors Purpose = "recover_factors"
 )
 
 // Reasons for an end. They are stored: never change one.

@@ -56,7 +56,7 @@ func (s *Confirmations) Create(ctx context.Context, c confirm.Confirmation) erro
 		return s.db.insert(ctx, "confirmations.create", &row)
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.queue(ctx, c); err != nil {
+		if err := s.db.lineUp(ctx, "confirmations.create", "confirmations "+string(c.Purpose)+" "+c.UserID); err != nil {
 			return err
 		}
 		if err := s.EndOfUser(ctx, c.UserID, confirm.Replaced, c.CreatedAt, c.Purpose); err != nil {
@@ -64,18 +64,6 @@ func (s *Confirmations) Create(ctx context.Context, c confirm.Confirmation) erro
 		}
 		return s.db.insert(ctx, "confirmations.create", &row)
 	})
-}
-
-// queue lets those who create for the same purpose and person go one after
-// the other: neither would see the other's row, and both would stay open.
-// SQLite has one writer anyway.
-func (s *Confirmations) queue(ctx context.Context, c confirm.Confirmation) error {
-	if s.db.writer.gorm.Name() != "postgres" {
-		return nil
-	}
-	_, err := s.db.exec(ctx, "confirmations.create", "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
-		"confirmations "+string(c.Purpose)+" "+c.UserID)
-	return err
 }
 
 // ByLink implements confirm.Store.

@@ -23,7 +23,7 @@ import (
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "key", "secret", "revocation", "event", "refusal", "lease", "mail"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -45,6 +45,7 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Refusals.Append(ctx, []explain.Refusal{{RequestID: "mark"}}),
 		leaseErr,
 		d.Mails.Put(ctx, mail.Mail{ID: "mark", State: mail.Waiting}),
+		d.FactorRecoveries.Create(ctx, newRecovery("mark", "mark")),
 	)
 }
 
@@ -95,5 +96,7 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("lease", !free, err)
 	_, err = d.Mails.ByID(ctx, "mark")
 	note("mail", true, err)
+	_, err = d.FactorRecoveries.ByID(ctx, "mark")
+	note("way back", true, err)
 	return found
 }

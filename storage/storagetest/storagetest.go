@@ -41,6 +41,7 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"refusals", Refusals},
 		{"leases", Leases},
 		{"mails", Mails},
+		{"factor recoveries", FactorRecoveries},
 		{"transactions", Transactions},
 		{"dumps", Dumps},
 	} {
