@@ -58,3 +58,32 @@ type ResetDone struct {
 
 // Template implements Page.
 func (ResetDone) Template() string { return "login/reset_done.html" }
+
+// RecoverFactors lets the person behind the link of an administrator have
+// their second factors removed. Fields sent: password, and username for
+// password managers, which nobody reads.
+type RecoverFactors struct {
+	Form
+	Login    string // what they sign in with
+	Password bool   // they have one, and it is asked for
+	Problem  Problem
+}
+
+// Template implements Page.
+func (RecoverFactors) Template() string { return "login/recover_factors.html" }
+
+// RecoverFactorsOver says that the link of an administrator does not work.
+type RecoverFactorsOver struct {
+	On string // path below the issuer that leads to the sign-in
+}
+
+// Template implements Page.
+func (RecoverFactorsOver) Template() string { return "login/recover_factors_over.html" }
+
+// FactorsRecovered says that the person has no second factor any more.
+type FactorsRecovered struct {
+	On string // path below the issuer that leads to the sign-in
+}
+
+// Template implements Page.
+func (FactorsRecovered) Template() string { return "login/recover_factors_done.html" }

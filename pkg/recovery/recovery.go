@@ -1,6 +1,8 @@
-// Package recovery lets people who forgot their password choose a new one, by
-// a link that is sent to their mailbox. It tells nobody who has an account,
-// and signs nobody in (login does).
+// Package recovery lets people back in. Who forgot their password chooses a
+// new one, by a link that is sent to their mailbox; who lost every second
+// factor has them removed, by a link that an administrator hands over. Neither
+// link stands for the other. It tells nobody who has an account, and signs
+// nobody in (login does).
 package recovery
 
 import (

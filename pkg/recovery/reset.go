@@ -139,10 +139,10 @@ func stands(c *confirm.Confirmation, u *user.User) error {
 	return nil
 }
 
-// asked are the proofs that somebody in the account, or at its mailbox, can
+// ownProofs are the proofs that somebody in the account, or at its mailbox, can
 // ask for. That of an administrator is not among them: who lost a password and
 // every second factor needs both links.
-var asked = []confirm.Purpose{confirm.ResetPassword, confirm.ChangeEmail, confirm.VerifyEmail}
+var ownProofs = []confirm.Purpose{confirm.ResetPassword, confirm.ChangeEmail, confirm.VerifyEmail}
 
 // change sets the new password. In one transaction the link is spent, every
 // other proof that waits for the person ends (a change of address that a thief
@@ -159,7 +159,7 @@ func (h *Handler) change(r *http.Request, f found, plain string) error {
 			if err := h.Confirm.Use(ctx, c); err != nil {
 				return err
 			}
-			if err := h.Confirm.End(ctx, u.ID, confirm.Withdrawn, asked...); err != nil {
+			if err := h.Confirm.End(ctx, u.ID, confirm.Withdrawn, ownProofs...); err != nil {
 				return err
 			}
 			err := h.Letters.Queue(ctx, notice.Owner(u, web.Lang(r).Tag()), templates.Letter{

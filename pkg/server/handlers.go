@@ -52,6 +52,7 @@ type endpoints struct {
 	consent    *consent.Handler
 	signup     *signup.Handler
 	recovery   *recovery.Handler
+	wayBack    *recovery.FactorsPage
 	account    *account.Handler
 	terms      *terms.Handler
 }
@@ -139,6 +140,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 		Fingerprint: s.fingerprint, Audit: s.audit, Recover: s.Mail.Enabled(), Browsers: s.browsers,
 	})
 	e.recovery = s.openRecovery(opener, e.login)
+	e.wayBack = s.openFactorsPage(opener, e.login)
 	e.account = s.openAccount(opener, dispatcher)
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
 	s.openSignup(e, opener, dispatcher)

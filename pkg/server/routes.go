@@ -62,7 +62,7 @@ func (s *Server) routes(e *endpoints) http.Handler {
 			route{protocol.PathRegister, web.CORSClients(s.originMayRegister, protocolEndpoint(e.register.Register))},
 			route{protocol.PathRegister + "/*", forBrowsers(protocolEndpoint(e.register.Configure))})
 	}
-	below = append(below, forgotten(page, e.recovery)...)
+	below = append(below, forgotten(page, e)...)
 	below = append(below, rooms(page, e.account)...)
 	below = append(below, s.playground(page)...)
 	below = append(below, s.mailbox(page)...)

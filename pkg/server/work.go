@@ -41,6 +41,7 @@ func (s *Server) sweep() job.Task {
 			return d.Sessions.DeleteExpired(ctx, clock.Now().Add(-maxTokenTTL), n)
 		}},
 		job.Expiry{What: "confirmations", Delete: s.Confirmations.DeleteExpired},
+		job.Expiry{What: "ways back in", Delete: s.recoveries().DeleteExpired},
 		job.Expiry{What: "remembered browsers", Delete: s.browsers.DeleteExpired},
 		job.Expiry{What: "revocations", Delete: s.Revocations.DeleteExpired},
 		job.Expiry{What: "accounts", Delete: account.Remover(s.Users, s.Mail)},

@@ -44,6 +44,10 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		Tx: s.Durable, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Fingerprint: s.Prints, Audit: s.Audit,
 		Trust: pages.Trust, Mail: true,
 	})
+	wayBack := recovery.NewFactorsPage(recovery.FactorsPageDeps{
+		Kit: s.Kit, Opener: s.Opener, Factors: s.WayBack, Has: s.Passwords.Has, Prove: pages.Prove, Trust: pages.Trust,
+		Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit,
+	})
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
 	watch := &limit.Watch{Audit: s.Audit, Count: func(string) {}}
 	register := signup.New(signup.Deps{
@@ -64,6 +68,7 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	mux.Handle("/register/confirm", s.Kit.Pages(register.Confirm))
 	mux.Handle("/recover", s.Kit.Pages(forgotten.Recover))
 	mux.Handle("/recover/reset", s.Kit.Pages(forgotten.Reset))
+	mux.Handle("/recover/factors", s.Kit.Pages(wayBack.Recover))
 	// /start stands for the authorization endpoint: it hands a request over.
 	mux.Handle("/start", s.Kit.OpenPages(func(w http.ResponseWriter, req *http.Request) error {
 		return next.Next(w, req, s.Flows.Begin(s.Kit.Cookies.Browser(w, req), p.asked(req)))

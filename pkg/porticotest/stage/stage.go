@@ -27,6 +27,7 @@ import (
 	"github.com/portico-id/portico/pkg/login/visit"
 	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/recovery"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/session"
@@ -68,6 +69,7 @@ type Stage struct {
 	Sealer        *secret.Sealer
 	Browsers      *factor.Browsers
 	Factors       *factor.Book
+	WayBack       *recovery.Factors
 
 	Kit      *web.Kit
 	Refusals *Refusals
@@ -114,6 +116,10 @@ func New(t *testing.T) *Stage {
 	s.Browsers = factor.NewBrowsers(s.Durable.Browsers, s.Prints, s.Audit, factor.BrowsersConfig{For: 30 * 24 * time.Hour})
 	s.Factors = factor.NewBook(factor.BookDeps{
 		Users: s.Users, Policy: policy, Browsers: s.Browsers, Letters: s.Letters, Audit: s.Audit, URL: s.Kit.URL,
+	})
+	s.WayBack = recovery.NewFactors(recovery.FactorsDeps{
+		Store: s.Durable.FactorRecoveries, Users: s.Users, Sessions: s.Sessions, Confirm: s.Confirmations, Letters: s.Letters, Tx: s.Durable, Audit: s.Audit,
+		URL: s.Kit.URL, TTL: 24 * time.Hour,
 	})
 	s.Finisher = &Finisher{flows: s.Flows}
 	s.Opener = &visit.Opener{
