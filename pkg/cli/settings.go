@@ -60,6 +60,7 @@ func (sh *shell) devSettings() (*config.Config, error) {
 		"database_url":   "sqlite://" + filepath.ToSlash(filepath.Join(dir, "portico.db")),
 		"registration":   "open",
 		"signup":         "open",
+		"mfa_methods":    "passkey,totp,email,sms",
 		"limit_factor":   "100",
 		"outbound_allow": "127.0.0.0/8,::1/128",
 		"log_format":     "text",
