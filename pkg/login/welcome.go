@@ -111,15 +111,30 @@ func (h *Handler) Second(w http.ResponseWriter, r *http.Request, v *visit.Visit,
 	return h.Raise(w, r, v.Flow, v.Session, v.User, amr)
 }
 
-// Raise notes that who is signed in proved another factor, gives the browser a
-// new cookie (security §10.1), and goes on with the flow. When they signed in
-// stays as it is: the time is that of the oldest factor.
+// Raise notes that who is signed in proved another factor, and goes on with
+// the flow.
 func (h *Handler) Raise(w http.ResponseWriter, r *http.Request, f *flow.Flow, s *session.Session, u *user.User, amr []string) error {
-	ctx := r.Context()
 	if s == nil || u == nil || s.UserID != u.ID {
 		return fault.New(fault.Conflict, "flow_interrupted", "Something changed while you were signing in. Please try again.").
 			Under("security §10.1 a step-up raises the session of the person who proved it")
 	}
+	trail.Set(r.Context(), "client_id", f.Request.ClientID)
+	if err := h.RaiseSession(w, r, s, u, amr); err != nil {
+		return err
+	}
+	f.Pending = nil
+	v, err := h.Dispatcher.opener.With(r.Context(), f, s, u)
+	if err != nil {
+		return err
+	}
+	return h.Dispatcher.proceed(w, r, v)
+}
+
+// RaiseSession notes that who is signed in proved another factor, and gives
+// the browser a new cookie (security §10.1). When they signed in stays as it
+// is: the time is that of the oldest factor.
+func (h *Handler) RaiseSession(w http.ResponseWriter, r *http.Request, s *session.Session, u *user.User, amr []string) error {
+	ctx := r.Context()
 	methods := assurance.Both(s.AMR, amr)
 	token, err := h.Sessions.StepUp(ctx, s, assurance.ClassOf(methods), methods)
 	if err != nil {
@@ -127,15 +142,10 @@ func (h *Handler) Raise(w http.ResponseWriter, r *http.Request, f *flow.Flow, s 
 	}
 	h.Kit.Cookies.SetSession(w, token, s.CookieLife(clock.Now()))
 	h.Audit.Record(ctx, audit.Event{
-		Name: audit.FactorStepUp, Actor: u.ID, UserID: u.ID, ClientID: f.Request.ClientID, SessionID: s.ID,
+		Name: audit.FactorStepUp, Actor: u.ID, UserID: u.ID, SessionID: s.ID,
 		Data: map[string]string{"amr": strings.Join(methods, " "), "acr": s.ACR},
 	})
-	f.Pending = nil
-	v, err := h.Dispatcher.opener.With(ctx, f, s, u)
-	if err != nil {
-		return err
-	}
-	return h.Dispatcher.proceed(w, r, v)
+	return nil
 }
 
 // open starts the session of somebody who has proven who they are, and goes on
