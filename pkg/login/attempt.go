@@ -12,14 +12,17 @@ import (
 // Why an attempt failed: for the operator alone. The person always reads the
 // same.
 const (
-	reasonUnknown  = "no such person"
-	reasonWrong    = "wrong password"
-	reasonDisabled = "person is disabled"
+	reasonUnknown   = "no such person"
+	reasonWrong     = "wrong password"
+	reasonDisabled  = "person is disabled"
+	reasonElsewhere = "no directory takes the password"
+	reasonWay       = "the application allows no passwords"
 )
 
 // attempt returns who signs in. Faults: Unauthenticated for every reason that
 // keeps somebody out, so that nobody learns which; Limited after too many
-// failures; Unavailable when counters, store or hashing cannot answer.
+// failures; Unavailable when counters, store, hashing or a directory cannot
+// answer; Denied for who is right in a directory and not let in here.
 //
 // Each try is counted before the password is looked at, so that guesses in
 // parallel get no more than guesses one by one, and given back when it was
@@ -27,7 +30,7 @@ const (
 //
 // What strangers do from the same address, or with the same password, stops
 // nobody on a device that they have used before: it has a counter of its own.
-func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, username, plain string) (*user.User, error) {
+func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, username, plain string) (*Arrival, error) {
 	tries := h.brake.begin()
 	defer tries.end()
 	braked := tries.address(ctx)
@@ -49,19 +52,22 @@ func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, usernam
 	if err := tries.account(ctx, account, known, d); err != nil {
 		return nil, h.stopped(ctx, v, tries, err)
 	}
-	reason, err := h.verify(ctx, u, plain)
+	found, err := h.verify(ctx, v, u, username, plain)
 	if err != nil {
 		tries.giveBack(ctx) // nothing was learnt from it
 		return nil, err
 	}
-	if reason != "" {
+	if found.reason != "" {
 		if !known {
 			tries.learn(ctx, plain, account)
 		}
-		return nil, h.failed(ctx, v, u, reason)
+		if found.down != nil {
+			tries.giveBackSource(ctx)
+		}
+		return nil, h.failed(ctx, v, u, found)
 	}
 	tries.giveBack(ctx)
-	return u, nil
+	return found.Arrival, nil
 }
 
 // stopped ends an attempt before the password was looked at. A refusal stays
@@ -69,37 +75,34 @@ func (h *Handler) attempt(ctx context.Context, v *visit.Visit, d device, usernam
 func (h *Handler) stopped(ctx context.Context, v *visit.Visit, tries *tries, err error) error {
 	if !fault.Is(err, fault.Limited) {
 		tries.giveBack(ctx)
+		return err
 	}
-	return h.throttled(ctx, v, err)
+	err = h.throttled(ctx, v, err)
+	if down := h.silence(ctx, v); down != nil {
+		tries.giveBackSource(ctx)
+		return down
+	}
+	return err
 }
 
-// verify returns why the person may not enter, or "". It spends the same for
-// people who exist, who do not, and who are disabled.
-func (h *Handler) verify(ctx context.Context, u *user.User, plain string) (reason string, err error) {
-	if u == nil {
-		return reasonUnknown, h.Passwords.VerifyNobody(ctx, plain)
-	}
-	right, err := h.Passwords.Verify(ctx, u.ID, plain)
-	switch {
-	case err != nil:
-		return "", err
-	case !right:
-		return reasonWrong, nil
-	case u.Disabled:
-		return reasonDisabled, nil
-	}
-	return "", nil
-}
-
-func (h *Handler) failed(ctx context.Context, v *visit.Visit, u *user.User, reason string) error {
-	e := audit.Event{Name: audit.LoginFailed, ClientID: v.Flow.Request.ClientID, Data: map[string]string{"reason": reason}}
+// failed notes an attempt that failed, and returns what the person reads.
+func (h *Handler) failed(ctx context.Context, v *visit.Visit, u *user.User, found verdict) error {
+	e := audit.Event{Name: audit.LoginFailed, ClientID: v.Flow.Request.ClientID, Data: map[string]string{"reason": found.reason}}
 	if u != nil {
 		e.UserID = u.ID
 	}
 	h.Audit.Record(ctx, e)
-	return fault.New(fault.Unauthenticated, "login_failed", "That username and password do not match.").
+	if found.down != nil {
+		return found.down
+	}
+	err := fault.New(fault.Unauthenticated, "login_failed", "That username and password do not match.").
 		Under("OWASP ASVS 6.3.8 the person exists, is not disabled, and the password is right").
-		Compare("login", "accepted", reason)
+		Compare("login", "accepted", found.reason)
+	if found.because != nil {
+		err.Rule = found.because.Rule
+		err.Compared = append(err.Compared, found.because.Compared...)
+	}
+	return err
 }
 
 func (h *Handler) throttled(ctx context.Context, v *visit.Visit, err error) error {

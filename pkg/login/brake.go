@@ -101,9 +101,24 @@ func (t *tries) end() {
 // giveBack undoes the counts of an attempt that was no failure, also when the
 // person has gone meanwhile. If it fails, the count is only stricter.
 func (t *tries) giveBack(ctx context.Context) {
+	t.giveBackIf(ctx, func(limit.Rule) bool { return true })
+}
+
+// giveBackSource is giveBack for what is counted of the address alone: the
+// answer tells how much of that is left.
+func (t *tries) giveBackSource(ctx context.Context) {
+	t.giveBackIf(ctx, func(r limit.Rule) bool { return r.Source })
+}
+
+func (t *tries) giveBackIf(ctx context.Context, which func(limit.Rule) bool) {
 	ctx = context.WithoutCancel(ctx)
 	var wg sync.WaitGroup
+	var kept []taken
 	for _, one := range t.taken { // at once: a login should not wait for each
+		if !which(one.rule) {
+			kept = append(kept, one)
+			continue
+		}
 		wg.Go(func() {
 			if err := t.brake.gate.Give(ctx, one.rule, one.key); err != nil {
 				trail.Set(ctx, "limit_give", "failed")
@@ -111,7 +126,7 @@ func (t *tries) giveBack(ctx context.Context) {
 		})
 	}
 	wg.Wait()
-	t.taken = nil
+	t.taken = kept
 }
 
 // seconds writes a Retry-After value (RFC 9110 §10.2.3), rounded up.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login/visit"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -31,6 +32,8 @@ const maxForm = 16 << 10
 type Passwords interface {
 	Verify(ctx context.Context, userID, plain string) (bool, error)
 	VerifyNobody(ctx context.Context, plain string) error
+	// Has reports whether the person has a password.
+	Has(ctx context.Context, userID string) (bool, error)
 }
 
 // Deps is what a Handler needs. All of it.
@@ -52,6 +55,8 @@ type Deps struct {
 	// Linker ties a sign-in elsewhere to the account whose owner proved it. Nil:
 	// there are no providers.
 	Linker Linker
+	// Directories know people who have no password here. Nil: there are none.
+	Directories Directories
 	// Suspected hears of attacks that are suspected, by audit event. Nil:
 	// nobody does.
 	Suspected func(event string)
@@ -176,10 +181,12 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 			"The person did not sign in.").Under("RFC 6749 §4.1.2.1 the person signs in"))
 	}
 	e := entry{username: form["username"], remember: form["remember"] == "on"}
-	u, err := h.attempt(r.Context(), v, h.device(r), form["username"], form["password"])
+	who, err := h.attempt(r.Context(), v, h.device(r), form["username"], form["password"])
 	switch {
+	case err == nil && who.Link != nil:
+		return h.askOwner(w, r, v, e, who.Link)
 	case err == nil:
-		return h.Welcome(w, r, v.Flow, u, Proof{AMR: []string{protocol.AMRPassword}, Remember: e.remember})
+		return h.Welcome(w, r, v.Flow, who.User, Proof{AMR: []string{protocol.AMRPassword}, Remember: e.remember, Upstream: who.Upstream})
 	case fault.Is(err, fault.Unauthenticated):
 		h.Kit.Refused(r, err)
 		e.problem = templates.WrongCredentials
@@ -195,10 +202,28 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	case fault.Is(err, fault.Unavailable):
 		h.Kit.Refused(r, err)
 		e.problem = templates.Busy
+		if fault.CodeOf(err) == CodeDirectory {
+			e.problem = templates.DirectoryDown
+		}
 		w.Header().Set("Retry-After", seconds(max(fault.As(err).RetryAfter, busyFor)))
 		return h.draw(w, r, http.StatusServiceUnavailable, v, e)
+	case fault.Is(err, fault.Denied):
+		h.Kit.Refused(r, err)
+		e.problem = templates.DirectoryStranger
+		return h.draw(w, r, http.StatusForbidden, v, e)
 	}
 	return err
+}
+
+// askOwner keeps a sign-in to a directory whose address an account here has,
+// and asks for the sign-in to that account: it ties the two (security §11.10).
+func (h *Handler) askOwner(w http.ResponseWriter, r *http.Request, v *visit.Visit, e entry, link *flow.Link) error {
+	v.Flow.Link = link
+	if err := h.Dispatcher.flows.Save(r.Context(), v.Flow); err != nil {
+		return err
+	}
+	e.username, e.problem = "", templates.DirectoryLink
+	return h.draw(w, r, http.StatusOK, v, e)
 }
 
 // busyFor is how long a person waits at least when we cannot answer.

@@ -34,6 +34,13 @@ func (b *breaker) open(now time.Time) bool {
 	return true
 }
 
+// tripped reports whether the directory failed and has not answered since.
+func (b *breaker) tripped() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures >= breakerFailures
+}
+
 func (b *breaker) done(fine bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -74,13 +74,13 @@ func TestRefusalsOfDirectories(t *testing.T) {
 }
 
 func TestActiveDirectoryIsAskedItsOwnWay(t *testing.T) {
-	d, err := New(federation.Provider{ID: "ad", Settings: federation.Settings{
+	d, err := New(&federation.Provider{ID: "ad", Settings: federation.Settings{
 		Directory: &federation.Directory{
 			URL: "ldaps://dc1.corp.test", BaseDN: "OU=People,OU=Berlin,DC=corp,DC=test", ActiveDirectory: true,
 			Filter: "(&(objectCategory=person)(sAMAccountName=%s))", BindDN: `CORP\portico`,
 		},
 		Roles: map[string]string{"admins": "admin"},
-	}}, []byte("secret"))
+	}}, "secret")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 				URL: "ldaps://dir.test", BindDN: "cn=portico,dc=test", BaseDN: "ou=people,dc=test", Filter: "(uid=%s)",
 			}}
 			tt.set(&set)
-			_, err := New(federation.Provider{ID: "corp", Settings: set}, []byte(tt.secret))
+			_, err := New(&federation.Provider{ID: "corp", Settings: set}, tt.secret)
 			f := fault.As(err)
 			if f == nil || f.Kind != fault.Invalid || len(f.Details) != 1 || f.Details[0].Field != tt.want {
 				t.Errorf("New = %+v, want %s invalid", f, tt.want)

@@ -51,10 +51,10 @@ type Directory struct {
 
 var _ federation.Authenticator = (*Directory)(nil)
 
-// New returns the directory of a provider, whose secret is open. It does not
-// ask it yet. fault.Invalid names the setting that makes no sense.
-func New(p federation.Provider, secret []byte) (*Directory, error) {
-	d := &Directory{id: p.ID, secret: string(secret), slots: make(chan struct{}, slots)}
+// New returns the directory of a provider; password is that of its bind_dn. It
+// does not ask it yet. fault.Invalid names the setting that makes no sense.
+func New(p *federation.Provider, password string) (*Directory, error) {
+	d := &Directory{id: p.ID, secret: password, slots: make(chan struct{}, slots)}
 	if err := d.configure(p.Settings); err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func settings(s *throwaway.SlapdServer) federation.Settings {
 
 func open(t *testing.T, s federation.Settings) *ldap.Directory {
 	t.Helper()
-	d, err := ldap.New(federation.Provider{ID: "corp", Kind: federation.LDAP, Settings: s}, []byte(secret))
+	d, err := ldap.New(&federation.Provider{ID: "corp", Kind: federation.LDAP, Settings: s}, secret)
 	if err != nil {
 		t.Fatal(err)
 	}

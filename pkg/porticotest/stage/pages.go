@@ -25,6 +25,8 @@ type Pages struct {
 	// Next leads from step to step; Mux takes more pages.
 	Next *login.Dispatcher
 	Mux  *http.ServeMux
+	// Login may be given directories before it serves.
+	Login *login.Handler
 	// Signup may be given another policy before it serves.
 	Signup *signup.Handler
 }
@@ -59,7 +61,7 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		TermsURL: "https://app.example.test/terms", PrivacyURL: "https://app.example.test/privacy",
 	}})
 	mux := http.NewServeMux()
-	p := &Pages{Stage: s, App: s.Client(t, change...), Next: next, Mux: mux, Signup: register}
+	p := &Pages{Stage: s, App: s.Client(t, change...), Next: next, Mux: mux, Login: pages, Signup: register}
 	mux.Handle("/login", s.Kit.Pages(pages.Login))
 	mux.Handle("/login/account", s.Kit.Pages(pages.Account))
 	mux.Handle("/consent", s.Kit.Pages(asks.Consent))
