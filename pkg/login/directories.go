@@ -42,6 +42,14 @@ type Arrival struct {
 	Link *flow.Link
 }
 
+// id is that of the account; empty: there is none yet.
+func (a *Arrival) id() string {
+	if a.User == nil {
+		return ""
+	}
+	return a.User.ID
+}
+
 // verdict is what came of looking at a password.
 type verdict struct {
 	*Arrival

@@ -219,7 +219,7 @@ func TestWhoIsRightThereAndNotLetInHere(t *testing.T) {
 		d.denied = "stranger"
 		b := r.Browser()
 		answer := b.Submit(r.Begin(t, b, ""), "username", "stranger", "password", "right")
-		if answer.Status != http.StatusForbidden || !strings.Contains(answer.Body, "no account for you here") || b.Cookie(stage.SessionCookie) != "" {
+		if answer.Status != http.StatusForbidden || !strings.Contains(answer.Body, "does not let you in here") || b.Cookie(stage.SessionCookie) != "" {
 			t.Errorf("status %d", answer.Status)
 		}
 	})

@@ -15,10 +15,13 @@ import (
 // Unauthenticated are told to the operator alone.
 func (h *Handler) Prove(r *http.Request, u *user.User, plain string) error {
 	found, err := h.attempt(r.Context(), &visit.Visit{Flow: &flow.Flow{}}, h.device(r), loginOf(u), plain)
-	if err == nil && found.ID != u.ID {
+	if err != nil {
+		return err
+	}
+	if got := found.id(); got != u.ID {
 		return fault.New(fault.Unauthenticated, "login_failed", "That username and password do not match.").
 			Under("OWASP ASVS 6.3.8 the person exists, is not disabled, and the password is right").
-			Compare("person", u.ID, found.ID)
+			Compare("person", u.ID, got)
 	}
-	return err
+	return nil
 }

@@ -42,6 +42,7 @@ type Directory struct {
 	tls       *tls.Config
 	subject   string
 	fields    []field
+	mapped    []string // attributes that the settings name
 	groups    *groups
 	wanted    []string // attributes
 	slots     chan struct{}

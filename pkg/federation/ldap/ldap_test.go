@@ -156,7 +156,7 @@ func TestPersonIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"email": "ann@example.test", "name": "Ann Arbor", "given_name": "Ann", "family_name": "Of ann", "nickname": "Of ann",
+		"email": "ann@example.test", "name": "Ann Arbor", "given_name": "Ann", "family_name": "Of ann", "nickname": "Of ann", "sn": "Of ann",
 		"phone_number": "+1 555 0100", "locale": "de", "preferred_username": "ann",
 	}
 	if !reflect.DeepEqual(p.Claims, want) {

@@ -61,6 +61,11 @@ func (d *Directory) person(c *conn, entry *goldap.Entry) (*federation.Person, er
 			claims[f.claim] = v
 		}
 	}
+	for _, attribute := range d.mapped { // the settings speak of them by these names
+		if v := first(entry, []string{attribute}); v != "" && claims[attribute] == nil {
+			claims[attribute] = v
+		}
+	}
 	if tag, ok := claims["locale"].(string); ok {
 		// preferredLanguage is written like Accept-Language (RFC 2798 §2.7).
 		claims["locale"] = strings.TrimSpace(strings.FieldsFunc(tag+",", func(r rune) bool { return r == ',' || r == ';' })[0])

@@ -3,6 +3,7 @@ package ldap
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -183,7 +184,7 @@ func (d *Directory) readAttributes(s federation.Settings) error {
 	if strings.EqualFold(d.subject, "objectGUID") {
 		d.subjectOf = func(e *goldap.Entry) string { return guidText(e.GetEqualFoldRawAttributeValue(d.subject)) }
 	}
-	d.fields = fieldsOf(s.Claims, d.dir.ActiveDirectory)
+	d.fields, d.mapped = fieldsOf(s.Claims, d.dir.ActiveDirectory), slices.Sorted(maps.Values(s.Claims))
 	d.wanted = []string{d.subject, d.groups.attribute}
 	for _, f := range d.fields {
 		d.wanted = append(d.wanted, f.attributes...)
