@@ -15,7 +15,7 @@ import (
 
 func (sh *shell) apiCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "api", Short: "Register the APIs that tokens are for"}
-	cmd.AddCommand(sh.apiCreate(), sh.apiList(), sh.apiDelete())
+	cmd.AddCommand(sh.apiCreate(), sh.apiUpdate(), sh.apiList(), sh.apiDelete())
 	return cmd
 }
 
@@ -29,12 +29,13 @@ type apiView struct {
 	TokenTTL        string        `json:"token_ttl,omitempty"`
 	ResourceServers []string      `json:"resource_servers,omitempty"`
 	OpenToDynamic   bool          `json:"open_to_dynamic,omitempty"`
+	MinimumACR      string        `json:"minimum_acr,omitempty"`
 }
 
 func viewAPI(a scope.API) apiView {
 	v := apiView{
 		Audience: a.Audience, Name: a.Name, Scopes: a.Scopes, Format: string(a.Format), PlainType: a.PlainType,
-		ResourceServers: a.ResourceServers, OpenToDynamic: a.OpenToDynamic,
+		ResourceServers: a.ResourceServers, OpenToDynamic: a.OpenToDynamic, MinimumACR: a.MinimumACR,
 	}
 	if a.TokenTTL > 0 {
 		v.TokenTTL = a.TokenTTL.String()
@@ -50,11 +51,19 @@ func (v apiView) names() string {
 	return strings.Join(names, " ")
 }
 
+func (v apiView) print(w io.Writer) {
+	fmt.Fprintf(w, "audience: %s\nscopes: %s\ntokens: %s\n", v.Audience, v.names(), v.Format)
+	if v.MinimumACR != "" {
+		fmt.Fprintf(w, "minimum acr: %s\n", v.MinimumACR)
+	}
+}
+
 func (sh *shell) apiCreate() *cobra.Command {
 	var (
-		a      scope.API
-		scopes []string
-		opaque bool
+		a       scope.API
+		scopes  []string
+		opaque  bool
+		demands demandFlags
 	)
 	cmd := &cobra.Command{
 		Use: "create", Short: "Register an API", Args: cobra.NoArgs,
@@ -68,16 +77,14 @@ func (sh *shell) apiCreate() *cobra.Command {
 			if opaque {
 				a.Format = scope.Opaque
 			}
-			a.CreatedAt = time.Now()
+			a.CreatedAt, a.MinimumACR = time.Now(), demands.minimumACR
 			return sh.with(cmd.Context(), func(s *server.Server) error {
-				made, err := s.APIs.Create(cmd.Context(), a)
+				made, err := s.CreateAPI(cmd.Context(), a)
 				if err != nil {
 					return taken(err, "This audience, or one of the scopes, belongs to an API already.", "portico api list shows them")
 				}
 				v := viewAPI(made)
-				return sh.show(v, func(w io.Writer) {
-					fmt.Fprintf(w, "audience: %s\nscopes: %s\ntokens: %s\n", v.Audience, v.names(), v.Format)
-				})
+				return sh.show(v, v.print)
 			})
 		},
 	}
@@ -91,6 +98,7 @@ func (sh *shell) apiCreate() *cobra.Command {
 	fl.BoolVar(&a.RolesInToken, "roles-in-token", false, "put people's roles into its access tokens")
 	fl.StringArrayVar(&a.ResourceServers, "resource-server", nil, "client id that may introspect its tokens; repeat for more")
 	fl.BoolVar(&a.OpenToDynamic, "open-to-dynamic", false, "clients that registered themselves may ask for it")
+	demands.ofAPI(cmd)
 	return cmd
 }
 
@@ -109,9 +117,9 @@ func (sh *shell) apiList() *cobra.Command {
 				}
 				return sh.show(views, func(w io.Writer) {
 					t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-					fmt.Fprintln(t, "AUDIENCE\tNAME\tTOKENS\tSCOPES")
+					fmt.Fprintln(t, "AUDIENCE\tNAME\tTOKENS\tMINIMUM ACR\tSCOPES")
 					for _, v := range views {
-						fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", v.Audience, v.Name, v.Format, v.names())
+						fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", v.Audience, v.Name, v.Format, v.MinimumACR, v.names())
 					}
 					_ = t.Flush()
 				})

@@ -1,13 +1,18 @@
 package cli_test
 
 import (
+	"context"
+	"database/sql"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/portico-id/portico/pkg/cli"
+	"github.com/portico-id/portico/storage"
 )
 
 func TestMain(m *testing.M) {
@@ -19,7 +24,8 @@ func TestMain(m *testing.M) {
 // Every script is a story told by a shell.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:  "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"enrol": enrol, "idof": idOf},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("KEY", "cG9ydGljbyFwb3J0aWNvIXBvcnRpY28hcG9ydGljbyE=")
@@ -27,4 +33,29 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// enrol gives a person an authenticator app and a remembered browser, which
+// takes a phone and not a shell: enrol ada@example.com
+func enrol(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	d, err := storage.OpenDurable(ctx, ts.Getenv("DB"), storage.DurableOptions{})
+	ts.Check(err)
+	u, err := d.Users.ByIdentifier(ctx, args[0])
+	ts.Check(err)
+	u.Factors = []string{"totp"}
+	ts.Check(d.Users.Update(ctx, u))
+	ts.Check(d.Close())
+	db, err := sql.Open("sqlite", strings.TrimPrefix(ts.Getenv("DB"), "sqlite://"))
+	ts.Check(err)
+	_, err = db.ExecContext(ctx, "INSERT INTO totps (id, user_id, name, sealed, last_step, created_at) VALUES (?, ?, 'Phone', 'x', 0, '2026-01-02 03:04:05+00:00')", u.ID, u.ID)
+	ts.Check(err)
+	ts.Check(db.Close())
+}
+
+// idOf keeps the id of a JSON answer in a variable: idof asked.json ID
+func idOf(ts *testscript.TestScript, _ bool, args []string) {
+	var answer struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &answer))
+	ts.Setenv(args[1], answer.ID)
 }

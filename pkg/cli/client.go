@@ -19,7 +19,7 @@ import (
 
 func (sh *shell) clientCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "client", Short: "Register and manage applications"}
-	cmd.AddCommand(sh.clientCreate(), sh.clientList(), sh.clientShow(), sh.clientDelete(), sh.clientRotate(),
+	cmd.AddCommand(sh.clientCreate(), sh.clientUpdate(), sh.clientList(), sh.clientShow(), sh.clientDelete(), sh.clientRotate(),
 		sh.clientSwitch("disable", "Refuse a client everywhere and end what it holds", true),
 		sh.clientSwitch("enable", "Let a disabled client work again", false))
 	return cmd
@@ -41,6 +41,8 @@ type clientView struct {
 	Scope                  string    `json:"scope,omitempty"`
 	Audiences              []string  `json:"audiences,omitempty"`
 	PKCERequired           bool      `json:"require_pkce"`
+	MinimumACR             string    `json:"minimum_acr,omitempty"`
+	Ways                   []string  `json:"ways,omitempty"`
 	CreatedAt              time.Time `json:"created_at"`
 }
 
@@ -49,7 +51,8 @@ func viewClient(c *client.Client, secret string) clientView {
 		ID: c.ID, Secret: secret, Name: c.Name, Disabled: c.Disabled, Source: string(c.Source),
 		ApplicationType: string(c.ApplicationType), AuthMethod: c.AuthMethod, RedirectURIs: c.RedirectURIs,
 		PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, GrantTypes: c.GrantTypes,
-		Scope: strings.Join(c.Scopes, " "), Audiences: c.Audiences, PKCERequired: c.PKCERequired(), CreatedAt: c.CreatedAt,
+		Scope: strings.Join(c.Scopes, " "), Audiences: c.Audiences, PKCERequired: c.PKCERequired(),
+		MinimumACR: c.MinimumACR, Ways: c.Ways, CreatedAt: c.CreatedAt,
 	}
 }
 
@@ -71,6 +74,8 @@ func (v clientView) print(w io.Writer) {
 	line("after logout", strings.Join(v.PostLogoutRedirectURIs, " "))
 	line("scopes", v.Scope)
 	line("audiences", strings.Join(v.Audiences, " "))
+	line("minimum acr", v.MinimumACR)
+	line("ways to sign in", strings.Join(v.Ways, " "))
 	if v.Secret != "" {
 		fmt.Fprintln(w, "Keep the secret now: it is not shown again.")
 	}
@@ -78,6 +83,7 @@ func (v clientView) print(w io.Writer) {
 
 type clientFlags struct {
 	client.Client
+	demands                      demandFlags
 	public, native, pkceOptional bool
 	scopes                       []string
 	jwksFile                     string
@@ -96,7 +102,7 @@ func (sh *shell) clientCreate() *cobra.Command {
 				return err
 			}
 			return sh.with(cmd.Context(), func(s *server.Server) error {
-				made, secret, err := s.Clients.Create(cmd.Context(), c)
+				made, secret, err := s.CreateClient(cmd.Context(), c)
 				if err != nil {
 					return taken(err, "A client with this id exists.", "choose another --id, or leave it out for a random one")
 				}
@@ -124,6 +130,7 @@ func (sh *shell) clientCreate() *cobra.Command {
 	fl.StringVar(&f.IDTokenAlg, "id-token-alg", "", "RS256 (default), PS256, ES256, EdDSA")
 	fl.StringVar(&f.ClientURI, "client-uri", "", "its home page")
 	fl.StringVar(&f.LogoURI, "logo-uri", "", "its logo")
+	f.demands.ofClient(cmd)
 	return cmd
 }
 
@@ -132,6 +139,7 @@ func (sh *shell) clientCreate() *cobra.Command {
 func (f *clientFlags) build() (client.Client, error) {
 	c := f.Client
 	c.ID, c.Source, c.PKCEOptional = f.pick, client.Operator, f.pkceOptional
+	c.MinimumACR, c.Ways = f.demands.minimumACR, f.demands.list()
 	c.ApplicationType = client.Web
 	if f.native {
 		c.ApplicationType = client.Native
@@ -193,9 +201,9 @@ func (sh *shell) clientList() *cobra.Command {
 				}
 				return sh.show(views, func(w io.Writer) {
 					t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-					fmt.Fprintln(t, "CLIENT ID\tNAME\tAUTHENTICATES WITH\tGRANT TYPES\tSOURCE")
+					fmt.Fprintln(t, "CLIENT ID\tNAME\tAUTHENTICATES WITH\tGRANT TYPES\tSOURCE\tMINIMUM ACR")
 					for _, v := range views {
-						fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", v.ID, v.Name, v.AuthMethod, strings.Join(v.GrantTypes, " "), v.Source)
+						fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.Name, v.AuthMethod, strings.Join(v.GrantTypes, " "), v.Source, v.MinimumACR)
 					}
 					_ = t.Flush()
 				})

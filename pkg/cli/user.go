@@ -19,6 +19,7 @@ import (
 func (sh *shell) userCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "Manage people"}
 	cmd.AddCommand(sh.userCreate(), sh.userInvite(), sh.userInvitations(), sh.userUninvite(), sh.userList(), sh.userPassword(), sh.userImport(),
+		sh.userRecover(), sh.userRecoverApprove(), sh.userRecoveries(), sh.userFactors(),
 		sh.userSwitch("disable", "Sign a person out everywhere and refuse them", true),
 		sh.userSwitch("enable", "Let a disabled person sign in again", false))
 	return cmd
@@ -33,13 +34,14 @@ type userView struct {
 	Name          string    `json:"name,omitempty"`
 	Disabled      bool      `json:"disabled,omitempty"`
 	Roles         []string  `json:"roles,omitempty"`
+	Factors       []string  `json:"factors,omitempty"`
 	CreatedAt     time.Time `json:"created_at"`
 }
 
 func viewUser(u *user.User) userView {
 	return userView{
 		ID: u.ID, Email: u.Email, EmailVerified: u.EmailVerified, Username: u.Username, Name: u.Name,
-		Disabled: u.Disabled, Roles: u.Roles, CreatedAt: u.CreatedAt,
+		Disabled: u.Disabled, Roles: u.Roles, Factors: u.Factors, CreatedAt: u.CreatedAt,
 	}
 }
 

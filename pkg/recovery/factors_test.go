@@ -242,4 +242,3 @@ func TestAPersonWithoutAMailboxIsNotStranded(t *testing.T) {
 		}
 	})
 }
-

@@ -26,7 +26,7 @@ func (s *Server) Doctor(ctx context.Context) []storage.Finding {
 	} else {
 		found = append(found, s.examineSingleNode())
 	}
-	found = append(found, s.examineRevocations(ctx), s.examineKeys(), s.examineProxies(), s.examineBrand())
+	found = append(found, s.examineRevocations(ctx), s.examineKeys(), s.examineProxies(), s.examineBrand(), s.examineAdministrators(ctx))
 	found = append(found, s.examineMail(ctx)...)
 	return append(found, s.examineIssuer(ctx)...)
 }

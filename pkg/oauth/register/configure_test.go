@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -168,17 +169,20 @@ func TestUpdateGivesNothingAway(t *testing.T) {
 	s.w.change(s.id, func(c *client.Client) {
 		c.SkipConsent, c.PKCEOptional, c.AccessTokenTTL = false, false, 60e9
 		c.Scopes = append(c.Scopes, "admin:all")
+		c.MinimumACR, c.Ways = "phr", []string{"local"}
 	})
 	res := s.put(t, map[string]any{
 		"skip_consent": true, "pkce_optional": true, "disabled": true, "access_token_ttl": 1, "source": "operator", "audiences": []string{"x"},
 		"scope": "openid admin:all root:all", "registration_access_token": "mine", "client_id_issued_at": 1,
+		"minimum_acr": "", "MinimumACR": "1", "ways": []string{}, "Ways": []string{"google"},
 	})
 	if res.StatusCode != 200 {
 		t.Fatalf("answer %d %v", res.StatusCode, decode(t, res))
 	}
 	c := s.w.row(s.id)
 	if c.SkipConsent || c.PKCEOptional || c.Disabled || c.AccessTokenTTL != 60e9 || c.Source != client.Dynamic ||
-		!c.MayTarget("https://orders.example") || c.MayTarget("x") || !c.MayAsk("admin:all") || c.MayAsk("root:all") {
+		!c.MayTarget("https://orders.example") || c.MayTarget("x") || !c.MayAsk("admin:all") || c.MayAsk("root:all") ||
+		c.MinimumACR != "phr" || !slices.Equal(c.Ways, []string{"local"}) {
 		t.Errorf("security §9.2 after the update: %+v", c)
 	}
 	if res := s.send(t, "GET", ""); res.StatusCode != 200 {

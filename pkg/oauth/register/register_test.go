@@ -143,10 +143,10 @@ func TestPolicy(t *testing.T) {
 	// What is not a client's to say is not read, whatever it is called.
 	grabbing := w.register(t, `{"redirect_uris":["https://a.example/cb"],"client_id":"mine","client_secret":"mine","skip_consent":true,"SkipConsent":true,
 		"source":"operator","disabled":false,"audiences":["https://x.example"],"access_token_ttl":99999,"registration_access_token":"mine",
-		"client_id_issued_at":1,"owner":"root","roles":["portico:admin"],"Redirect_URIs":["https://evil.example/cb"]}`)
+		"client_id_issued_at":1,"owner":"root","roles":["portico:admin"],"minimum_acr":"phr","MinimumACR":"phr","ways":["google"],"Ways":["google"],"Redirect_URIs":["https://evil.example/cb"]}`)
 	c := w.row(grabbing["client_id"].(string))
 	if c.ID == "mine" || grabbing["client_secret"] == "mine" || c.SkipConsent || c.Source != client.Dynamic || c.AccessTokenTTL != 0 ||
-		c.MayTarget("https://x.example") || grabbing["registration_access_token"] == "mine" || len(c.RedirectURIs) != 1 {
+		c.MayTarget("https://x.example") || c.MinimumACR != "" || len(c.Ways) != 0 || grabbing["registration_access_token"] == "mine" || len(c.RedirectURIs) != 1 {
 		t.Errorf("security §9.2 mass assignment: %+v", c)
 	}
 }
