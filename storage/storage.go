@@ -25,6 +25,7 @@ import (
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
 )
 
@@ -39,6 +40,7 @@ type Durable struct {
 	Consents         consent.Store
 	Confirmations    confirm.Store
 	Browsers         factor.Store
+	TOTPs            totp.Store
 	Keys             keyring.Store
 	Revocations      revocation.Ledger
 	Audit            audit.Store

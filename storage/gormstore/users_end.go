@@ -42,6 +42,7 @@ var belongings = []string{
 	"DELETE FROM consents WHERE user_id = ?",
 	"DELETE FROM confirmations WHERE user_id = ? AND user_id <> ''",
 	"DELETE FROM trusted_devices WHERE user_id = ?",
+	"DELETE FROM totps WHERE user_id = ?",
 	"DELETE FROM factor_recoveries WHERE user_id = ?",
 	"DELETE FROM sessions WHERE user_id = ?",
 	"DELETE FROM grants WHERE user_id = ? AND user_id <> ''",

@@ -18,12 +18,13 @@ import (
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/storage"
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "totp", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -39,6 +40,7 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Consents.Allow(ctx, consent.Consent{UserID: "mark", ClientID: "mark"}),
 		d.Confirmations.Create(ctx, confirm.Confirmation{ID: "mark", Purpose: confirm.SignUp}),
 		d.Browsers.Remember(ctx, factor.Browser{ID: "mark", Hash: "mark", UserID: "mark", ExpiresAt: epoch.Add(time.Hour)}, 1),
+		d.TOTPs.Create(ctx, totp.App{ID: "mark", UserID: "mark"}),
 		d.Keys.Add(ctx, newKey("mark"), time.Time{}), secretErr,
 		d.Revocations.Add(ctx, revocation.Entry{Kind: revocation.Token, ID: "mark", ExpiresAt: epoch.Add(time.Hour)}),
 		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),
@@ -82,6 +84,8 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("confirmation", true, err)
 	_, err = d.Browsers.ByHash(ctx, "mark")
 	note("browser", true, err)
+	apps, err := d.TOTPs.OfUser(ctx, "mark")
+	note("totp", len(apps) > 0, err)
 	keys, err := d.Keys.List(ctx)
 	note("key", len(keys) > 0, err)
 	secret, err := d.Keys.Secret(ctx, "mark", []byte("another"))

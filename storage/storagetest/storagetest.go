@@ -35,6 +35,7 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"consents", Consents},
 		{"confirmations", Confirmations},
 		{"browsers", Browsers},
+		{"totps", TOTPs},
 		{"keys", Keys},
 		{"revocations", Revocations},
 		{"audit", Audit},
