@@ -50,6 +50,7 @@ func OpenDurable(ctx context.Context, url string, opts DurableOptions) (*Durable
 		Consents:         db.Consents(),
 		Confirmations:    db.Confirmations(),
 		Browsers:         db.Browsers(),
+		Federation:       db.Federation(),
 		TOTPs:            db.TOTPs(),
 		Keys:             db.Keys(),
 		Revocations:      db.Revocations(),

@@ -13,6 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/factor"
+	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/job"
@@ -40,6 +41,7 @@ type Durable struct {
 	Consents         consent.Store
 	Confirmations    confirm.Store
 	Browsers         factor.Store
+	Federation       federation.Store
 	TOTPs            totp.Store
 	Keys             keyring.Store
 	Revocations      revocation.Ledger

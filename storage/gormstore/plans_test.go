@@ -31,7 +31,7 @@ func (s *statements) note(_ context.Context, op, sql string, _ time.Duration, _ 
 // mayScan are the operations that read a whole table: it is small, or all of
 // it is what they want.
 var mayScan = []string{
-	"apis.all", "audit.recent", "clients.list", "users.list", "users.another_has", "clients.origins", "keys.list", "keys.delete_expired",
+	"apis.all", "federation.providers", "audit.recent", "clients.list", "users.list", "users.another_has", "clients.origins", "keys.list", "keys.delete_expired",
 	"users.has_demo", "grants.delete_expired", "schema status", "dump",
 	"mails.recent", "mails.standing", "mails.trim",
 }

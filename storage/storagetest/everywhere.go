@@ -13,6 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/revocation"
@@ -24,7 +25,7 @@ import (
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "totp", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "totp", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back", "provider", "identity", "origin"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -47,6 +48,9 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Refusals.Append(ctx, []explain.Refusal{{RequestID: "mark"}}),
 		leaseErr,
 		d.Mails.Put(ctx, mail.Mail{ID: "mark", State: mail.Waiting}),
+		d.Federation.PutProvider(ctx, federation.Provider{ID: "mark", Kind: federation.OIDC}),
+		d.Federation.Link(ctx, federation.Identity{ID: "mark", Issuer: "mark", Subject: "mark", Provider: "mark", UserID: "mark"}),
+		d.Federation.PutOrigin(ctx, federation.Origin{SessionID: "mark", Issuer: "mark", Subject: "mark"}),
 		d.FactorRecoveries.Create(ctx, newRecovery("mark", "mark")),
 	)
 }
@@ -100,6 +104,12 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("lease", !free, err)
 	_, err = d.Mails.ByID(ctx, "mark")
 	note("mail", true, err)
+	providers, err := d.Federation.Providers(ctx)
+	note("provider", len(providers) > 0, err)
+	_, err = d.Federation.Identity(ctx, "mark", "mark")
+	note("identity", true, err)
+	_, err = d.Federation.OriginOf(ctx, "mark")
+	note("origin", true, err)
 	_, err = d.FactorRecoveries.ByID(ctx, "mark")
 	note("way back", true, err)
 	return found

@@ -139,6 +139,8 @@ CREATE TABLE upstream_sessions (
     expires_at TIMESTAMP NOT NULL
 );
 CREATE INDEX upstream_sessions_subject ON upstream_sessions (issuer, subject);
+CREATE INDEX upstream_sessions_sid ON upstream_sessions (issuer, sid) WHERE sid <> '';
+CREATE INDEX upstream_sessions_provider ON upstream_sessions (provider);
 CREATE INDEX upstream_sessions_expires_at ON upstream_sessions (expires_at);
 
 -- +goose Down
