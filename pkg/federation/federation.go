@@ -8,8 +8,6 @@ package federation
 import (
 	"context"
 	"time"
-
-	"github.com/portico-id/portico/pkg/fault"
 )
 
 // Kind is what a provider is. They are stored: never change one.
@@ -139,11 +137,12 @@ type Person struct {
 // storagetest.Federation. Methods take part in the transaction that the
 // context carries, if any.
 type Store interface {
-	// PutProvider writes a provider, new or not.
+	// PutProvider writes a provider, new or not; when it was made stays.
 	PutProvider(ctx context.Context, p Provider) error
 	// Providers returns all in the order of position and id. There are few.
 	Providers(ctx context.Context) ([]Provider, error)
-	// DeleteProvider removes one with its identities, or fault.NotFound.
+	// DeleteProvider removes one with its identities and origins, or
+	// fault.NotFound.
 	DeleteProvider(ctx context.Context, id string) error
 
 	// Link writes a new identity: fault.Conflict when somebody has it.
@@ -182,14 +181,15 @@ type Upstream interface {
 	// EndSession returns the address that signs out there, or "".
 	EndSession(ctx context.Context, idToken, returnTo, state string) (string, error)
 	// LogoutToken checks a back-channel logout token and returns whom it is
-	// about (OIDC Back-Channel Logout §2.6).
+	// about (OIDC Back-Channel Logout §2.6); whether it was taken before, the
+	// caller finds out. fault.Invalid when it is not to be trusted.
 	LogoutToken(ctx context.Context, raw string) (*Logout, error)
 }
 
 // Logout is what a back-channel logout token says.
 type Logout struct {
 	Issuer, Subject, Session, ID string
-	ExpiresAt                    time.Time
+	IssuedAt, ExpiresAt          time.Time
 }
 
 // Authenticator is a directory at work: it checks passwords.
@@ -203,10 +203,3 @@ type Authenticator interface {
 	// there, and tells nothing: so that local people take the same time.
 	Lookup(ctx context.Context, name string) error
 }
-
-// refused is a sign-in elsewhere that is not taken.
-func refused(rule, say string) *fault.Error {
-	return fault.New(fault.Denied, "sign_in_refused", say).Under(rule)
-}
-
-var _ = refused

@@ -24,6 +24,7 @@ import (
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/factor"
+	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/limit"
@@ -54,6 +55,7 @@ type Server struct {
 	Keys          *keyring.Ring
 	Revocations   *revocation.Service
 	Mail          *mail.Service
+	Federation    *federation.Service
 	Factors       *factor.Book
 
 	cfg     *config.Config

@@ -64,6 +64,7 @@ func (s *Server) openServices(ctx context.Context) error {
 		return err
 	}
 	s.openFactors()
+	s.openFederation()
 	s.Confirmations = confirm.NewService(s.durable.Confirmations, s.fingerprint, s.sealer)
 	s.Consents = consent.NewService(s.durable.Consents, s.APIs, s.Users, s.durable.Grants, s.Revocations, s.audit, consent.Config{TokenLife: maxTokenTTL})
 	return nil

@@ -43,6 +43,7 @@ func (s *Server) sweep() job.Task {
 		job.Expiry{What: "confirmations", Delete: s.Confirmations.DeleteExpired},
 		job.Expiry{What: "ways back in", Delete: s.recoveries().DeleteExpired},
 		job.Expiry{What: "remembered browsers", Delete: s.browsers.DeleteExpired},
+		job.Expiry{What: "origins of sessions", Delete: s.Federation.DeleteExpired},
 		job.Expiry{What: "revocations", Delete: s.Revocations.DeleteExpired},
 		job.Expiry{What: "accounts", Delete: account.Remover(s.Users, s.Mail)},
 		job.Expiry{What: "refusals", Delete: func(ctx context.Context, n int) (int, error) {

@@ -39,7 +39,7 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	next := login.NewDispatcher(s.Kit, s.Flows, s.Opener, s.Finisher)
 	pages := login.New(login.Deps{
 		Kit: s.Kit, Dispatcher: next, Sessions: s.Sessions, Users: s.Users,
-		Passwords: s.Passwords, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Spreads: s.Spreads, Fingerprint: s.Prints, Audit: s.Audit, Recover: true, Browsers: s.Browsers,
+		Passwords: s.Passwords, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Spreads: s.Spreads, Fingerprint: s.Prints, Audit: s.Audit, Recover: true, Browsers: s.Browsers, Linker: s.Federation,
 	})
 	forgotten := recovery.New(recovery.Deps{
 		Kit: s.Kit, Opener: s.Opener, Users: s.Users, Passwords: s.Passwords, Confirm: s.Confirmations, Letters: s.Letters,

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"sync"
@@ -23,11 +24,13 @@ import (
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/login/visit"
 	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/recovery"
+	"github.com/portico-id/portico/pkg/safehttp"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/session"
@@ -70,6 +73,7 @@ type Stage struct {
 	Browsers      *factor.Browsers
 	Factors       *factor.Book
 	WayBack       *recovery.Factors
+	Federation    *federation.Service
 
 	Kit      *web.Kit
 	Refusals *Refusals
@@ -121,6 +125,10 @@ func New(t *testing.T) *Stage {
 		Store: s.Durable.FactorRecoveries, Users: s.Users, Sessions: s.Sessions, Confirm: s.Confirmations, Letters: s.Letters, Tx: s.Durable, Audit: s.Audit,
 		URL: s.Kit.URL, TTL: 24 * time.Hour,
 	})
+	s.Federation = federation.NewService(federation.Deps{
+		Store: s.Durable.Federation, Sealer: s.Sealer, Users: s.Users, Passwords: s.Passwords, Sessions: s.Sessions,
+		Fetch: safehttp.New(safehttp.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), Replay: &Replay{}, Audit: s.Audit,
+	}, federation.Config{Loopback: true})
 	s.Finisher = &Finisher{flows: s.Flows}
 	s.Opener = &visit.Opener{
 		Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
