@@ -2,16 +2,16 @@ package cli_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/portico-id/portico/pkg/cli"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/storage"
 )
 
@@ -35,8 +35,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// enrol gives a person an authenticator app and a remembered browser, which
-// takes a phone and not a shell: enrol ada@example.com
+// enrol gives a person an authenticator app, which takes a phone and not a
+// shell: enrol ada@example.com
 func enrol(ts *testscript.TestScript, _ bool, args []string) {
 	ctx := context.Background()
 	d, err := storage.OpenDurable(ctx, ts.Getenv("DB"), storage.DurableOptions{})
@@ -45,12 +45,10 @@ func enrol(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	u.Factors = []string{"totp"}
 	ts.Check(d.Users.Update(ctx, u))
+	ts.Check(d.TOTPs.Create(ctx, totp.App{
+		ID: "app-of-" + u.ID, UserID: u.ID, Name: "Phone", Sealed: []byte("sealed"), CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}))
 	ts.Check(d.Close())
-	db, err := sql.Open("sqlite", strings.TrimPrefix(ts.Getenv("DB"), "sqlite://"))
-	ts.Check(err)
-	_, err = db.ExecContext(ctx, "INSERT INTO totps (id, user_id, name, sealed, last_step, created_at) VALUES (?, ?, 'Phone', 'x', 0, '2026-01-02 03:04:05+00:00')", u.ID, u.ID)
-	ts.Check(err)
-	ts.Check(db.Close())
 }
 
 // idOf keeps the id of a JSON answer in a variable: idof asked.json ID

@@ -65,21 +65,26 @@ func enter(t *testing.T, b *stage.Browser, link string) string {
 	return at
 }
 
-// factorsOf returns what the account says of the person's factors.
-func factorsOf(t *testing.T, p *stage.Pages, userID string) []string {
+// factorsOf returns what the account says of the person's factors, and how
+// many apps there are.
+func factorsOf(t *testing.T, p *stage.Pages, userID string) (kinds []string, apps int) {
 	t.Helper()
 	u, err := p.Users.Get(ctx, userID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u.Factors
+	list, err := p.Durable.TOTPs.OfUser(ctx, userID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Factors, len(list)
 }
 
 // wantStranded checks that nothing was removed.
 func wantStranded(t *testing.T, p *stage.Pages, what, userID string) {
 	t.Helper()
-	if got := factorsOf(t, p, userID); !slices.Equal(got, []string{"recovery_code", "totp"}) {
-		t.Errorf("%s: the account has %q", what, got)
+	if got, apps := factorsOf(t, p, userID); !slices.Equal(got, []string{"recovery_code", "totp"}) || apps != 1 {
+		t.Errorf("%s: the account has %q, and %d apps", what, got, apps)
 	}
 }
 
@@ -130,8 +135,8 @@ func TestWhoLostEveryFactor(t *testing.T) {
 		if answer.Status != http.StatusOK || !strings.Contains(answer.Body, removed) || !strings.Contains(answer.Body, `href="/account"`) {
 			t.Fatalf("status %d, body %.500s", answer.Status, answer.Body)
 		}
-		if got := factorsOf(t, p, ann.ID); len(got) != 0 {
-			t.Errorf("the account has %q", got)
+		if got, apps := factorsOf(t, p, ann.ID); len(got) != 0 || apps != 0 {
+			t.Errorf("the account has %q, and %d apps", got, apps)
 		}
 		if b.Cookie(stage.SessionCookie) != "" || b.Cookie(stage.LinkCookie) != "" {
 			t.Error("the link signs in, or stays in the browser")

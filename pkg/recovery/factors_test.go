@@ -13,6 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/paging"
 	"github.com/portico-id/portico/pkg/porticotest/stage"
 	"github.com/portico-id/portico/pkg/secret"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/storage/storagetest"
 )
@@ -25,6 +26,10 @@ func strand(t *testing.T, s *stage.Stage, email string) *user.User {
 		return nil
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	app := totp.App{ID: "app-of-" + u.ID, UserID: u.ID, Name: "Phone", Sealed: []byte("sealed"), CreatedAt: u.CreatedAt}
+	if err := s.Durable.TOTPs.Create(ctx, app); err != nil {
 		t.Fatal(err)
 	}
 	return u
