@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/portico-id/portico/pkg/cli"
+	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/storage"
 )
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"enrol": enrol, "idof": idOf},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"enrol": enrol, "idof": idOf, "provide": provide},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("KEY", "cG9ydGljbyFwb3J0aWNvIXBvcnRpY28hcG9ydGljbyE=")
@@ -56,4 +57,13 @@ func idOf(ts *testscript.TestScript, _ bool, args []string) {
 	var answer struct{ ID string }
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &answer))
 	ts.Setenv(args[1], answer.ID)
+}
+
+// provide adds a provider that people may sign in with: provide google
+func provide(ts *testscript.TestScript, _ bool, args []string) {
+	ctx := context.Background()
+	d, err := storage.OpenDurable(ctx, ts.Getenv("DB"), storage.DurableOptions{})
+	ts.Check(err)
+	ts.Check(d.Federation.PutProvider(ctx, federation.Provider{ID: args[0], Kind: federation.Google, Name: args[0]}))
+	ts.Check(d.Close())
 }

@@ -22,7 +22,10 @@ type Demands struct {
 // CreateClient registers an application as an operator says; its secret is
 // returned here and never again.
 func (s *Server) CreateClient(ctx context.Context, c client.Client) (made client.Client, secret string, err error) {
-	if err := checkDemands(c.MinimumACR, c.Ways); err != nil {
+	if err := checkACR(c.MinimumACR); err != nil {
+		return client.Client{}, "", err
+	}
+	if err := s.checkWays(ctx, c.Ways); err != nil {
 		return client.Client{}, "", err
 	}
 	return s.Clients.Create(ctx, c)
@@ -36,19 +39,22 @@ func (s *Server) DemandOfClient(ctx context.Context, clientID string, d Demands)
 	}
 	if d.MinimumACR != nil {
 		c.MinimumACR = *d.MinimumACR
+		if err := checkACR(c.MinimumACR); err != nil {
+			return client.Client{}, err
+		}
 	}
 	if d.Ways != nil {
 		c.Ways = *d.Ways
-	}
-	if err := checkDemands(c.MinimumACR, c.Ways); err != nil {
-		return client.Client{}, err
+		if err := s.checkWays(ctx, c.Ways); err != nil {
+			return client.Client{}, err
+		}
 	}
 	return s.Clients.Update(ctx, c)
 }
 
 // CreateAPI registers an API as an operator says.
 func (s *Server) CreateAPI(ctx context.Context, a scope.API) (scope.API, error) {
-	if err := checkDemands(a.MinimumACR, nil); err != nil {
+	if err := checkACR(a.MinimumACR); err != nil {
 		return scope.API{}, err
 	}
 	return s.APIs.Create(ctx, a)
@@ -68,30 +74,41 @@ func (s *Server) DemandOfAPI(ctx context.Context, audience string, d Demands) (s
 	if d.MinimumACR != nil {
 		a.MinimumACR = *d.MinimumACR
 	}
-	if err := checkDemands(a.MinimumACR, nil); err != nil {
+	if err := checkACR(a.MinimumACR); err != nil {
 		return scope.API{}, err
 	}
 	return a, s.APIs.Update(ctx, a)
 }
 
-// checkDemands refuses a class that nobody could reach, and a way that no
-// provider can be called by: people would stand before a closed door.
-func checkDemands(minimumACR string, ways []string) error {
-	if minimumACR != "" && !assurance.Known(minimumACR) {
-		return unknown("unknown_acr", "There is no such authentication context class.", "minimum_acr", assurance.Classes(), minimumACR)
+// checkACR refuses a class that nobody could reach: people would stand before
+// a closed door.
+func checkACR(class string) error {
+	if class == "" || assurance.Known(class) {
+		return nil
+	}
+	return unknown("unknown_acr", "There is no such authentication context class.", "minimum_acr", assurance.Classes(), class)
+}
+
+// checkWays refuses a way that leads to no provider. A disabled one counts:
+// it may be enabled again.
+func (s *Server) checkWays(ctx context.Context, ways []string) error {
+	if len(ways) == 0 {
+		return nil
+	}
+	providers, err := s.Federation.List(ctx)
+	if err != nil {
+		return err
+	}
+	known := []string{client.WayLocal}
+	for _, p := range providers {
+		known = append(known, p.ID)
 	}
 	for _, way := range ways {
-		if !isWay(way) {
-			return unknown("unknown_way", "This is no way to sign in.", "way", []string{client.WayLocal, "the id of a provider"}, way)
+		if !slices.Contains(known, way) {
+			return unknown("unknown_way", "This is no way to sign in.", "way", known, way)
 		}
 	}
 	return nil
-}
-
-// isWay reports whether a way is the local one, or looks like the id of a
-// provider.
-func isWay(way string) bool {
-	return way != "" && len(way) <= 32 && strings.Trim(way, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }
 
 // unknown refuses a word that is none of those known, and names them.
