@@ -147,6 +147,32 @@ func TestWhoGetsIn(t *testing.T) {
 	}
 }
 
+// Whoever measures learns no name: the directory does the same work for each.
+func TestEverybodyWhoIsWrongCostsTheSame(t *testing.T) {
+	s := company(t)
+	d := open(t, settings(s))
+	wrong := func(name, password string) func() error {
+		return func() error {
+			_, err := d.Authenticate(t.Context(), name, password)
+			return err
+		}
+	}
+	for name, ask := range map[string]func() error{
+		"wrong password": wrong("ann", "wrong"), "unknown": wrong("eve", "wrong"), "two people": wrong("twin", "wrong"), "empty password": wrong("ann", ""),
+		"looked up":          func() error { return d.Lookup(t.Context(), "ann") },
+		"looked up, unknown": func() error { return d.Lookup(t.Context(), "eve") },
+	} {
+		before := s.Said()
+		_ = ask()
+		said := strings.TrimPrefix(s.Said(), before)
+		for what, want := range map[string]int{" ACCEPT from": 2, " BIND dn=\"" + search: 2, " BIND dn=": 3, " SRCH base=": 1} {
+			if got := strings.Count(said, what); got != want {
+				t.Errorf("%s: %d times%s, want %d:\n%s", name, got, what, want, said)
+			}
+		}
+	}
+}
+
 func TestPersonIsTakenOver(t *testing.T) {
 	s := company(t)
 	set := settings(s)
