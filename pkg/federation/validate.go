@@ -178,7 +178,8 @@ func validatePolicy(p *Provider) error {
 			WithHint("portico provider update %s --issuer %s<tenant>/v2.0", p.ID, microsoft)
 	}
 	for ours, theirs := range set.Claims {
-		if mapped[ours] == nil {
+		// The addresses of a directory may stand in any attribute.
+		if mapped[ours] == nil && (ours != "email" || p.Kind != LDAP) {
 			return invalid("claims", fmt.Sprintf("claims that can be taken over are %v", slices.Sorted(maps.Keys(mapped))), ours)
 		}
 		if theirs == "" || len(theirs) > maxValue || strings.ContainsFunc(theirs, unreadable) {
@@ -190,7 +191,8 @@ func validatePolicy(p *Provider) error {
 
 func validateRoles(p *Provider) error {
 	set := &p.Settings
-	if (set.RolesClaim == "") != (len(set.Roles) == 0) {
+	// Roles of a directory come from its groups unless a claim is named.
+	if (set.RolesClaim == "") != (len(set.Roles) == 0) && (p.Kind != LDAP || set.RolesClaim != "") {
 		return invalid("roles", "roles come from a claim whose values are named: give roles_claim and roles", "")
 	}
 	if len(set.RolesClaim) > maxValue || len(set.Roles) > maxMapped {

@@ -20,6 +20,7 @@ func (s *Server) openFederation() {
 	s.Federation = federation.NewService(federation.Deps{
 		Store: s.durable.Federation, Sealer: s.sealer, Users: s.Users, Passwords: s.Passwords, Sessions: s.Sessions,
 		Fetch: safehttp.New(safehttp.Config{Allow: allow}), Replay: s.short.Replay, Audit: s.audit,
+		Directory: openDirectory,
 	}, federation.Config{
 		Loopback: slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Addr().IsLoopback() }),
 		Roles:    s.cfg.SignupRoles,

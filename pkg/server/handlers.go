@@ -137,7 +137,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	e.login = login.New(login.Deps{
 		Kit: s.kit, Dispatcher: dispatcher, Sessions: s.Sessions, Users: s.Users, Passwords: s.Passwords,
 		Gate: s.loginGate(), Rules: s.limitRules(), Spreads: s.short.Spreads, Suspected: s.metrics.Suspected,
-		Fingerprint: s.fingerprint, Audit: s.audit, Recover: s.Mail.Enabled(), Browsers: s.browsers, Linker: s.Federation,
+		Fingerprint: s.fingerprint, Audit: s.audit, Recover: s.Mail.Enabled(), Browsers: s.browsers, Linker: s.Federation, Directories: s.openDirectories(),
 	})
 	e.recovery = s.openRecovery(opener, e.login)
 	e.wayBack = s.openFactorsPage(opener, e.login)
