@@ -80,6 +80,13 @@ func (s *Service) resolve(ctx context.Context, p *Provider, who *Person) (Outcom
 		return Outcome{}, err
 	}
 	if local != nil {
+		// Their account may have been made since the first look, by another
+		// sign-in of the same person: both rows come at once.
+		if _, err := s.Store.Identity(ctx, who.Issuer, who.Subject); err == nil {
+			return Outcome{}, errRaced
+		} else if !fault.Is(err, fault.NotFound) {
+			return Outcome{}, err
+		}
 		return tieable(p, who, local), nil
 	}
 	if !p.Settings.Create {

@@ -74,6 +74,7 @@ type Stage struct {
 	Factors       *factor.Book
 	WayBack       *recovery.Factors
 	Federation    *federation.Service
+	Replay        *Replay
 
 	Kit      *web.Kit
 	Refusals *Refusals
@@ -125,10 +126,8 @@ func New(t *testing.T) *Stage {
 		Store: s.Durable.FactorRecoveries, Users: s.Users, Sessions: s.Sessions, Confirm: s.Confirmations, Letters: s.Letters, Tx: s.Durable, Audit: s.Audit,
 		URL: s.Kit.URL, TTL: 24 * time.Hour,
 	})
-	s.Federation = federation.NewService(federation.Deps{
-		Store: s.Durable.Federation, Sealer: s.Sealer, Users: s.Users, Passwords: s.Passwords, Sessions: s.Sessions,
-		Fetch: safehttp.New(safehttp.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), Replay: &Replay{}, Audit: s.Audit,
-	}, federation.Config{Loopback: true})
+	s.Replay = &Replay{}
+	s.Federation = s.NewFederation(federation.Config{Loopback: true})
 	s.Finisher = &Finisher{flows: s.Flows}
 	s.Opener = &visit.Opener{
 		Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
@@ -136,6 +135,15 @@ func New(t *testing.T) *Stage {
 		Policy: policy,
 	}
 	return s
+}
+
+// NewFederation returns what knows other places where people sign in, which
+// may be on this machine.
+func (s *Stage) NewFederation(cfg federation.Config) *federation.Service {
+	return federation.NewService(federation.Deps{
+		Store: s.Durable.Federation, Sealer: s.Sealer, Users: s.Users, Passwords: s.Passwords, Sessions: s.Sessions,
+		Fetch: safehttp.New(safehttp.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), Replay: s.Replay, Audit: s.Audit,
+	}, cfg)
 }
 
 func (s *Stage) openDurable(t *testing.T) {
