@@ -96,6 +96,20 @@ func TestChromiumPages(t *testing.T) {
 			tb.press("reset-submit")
 		}},
 		"reset-over": {shows: "reset-again", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathRecoverReset + "?link=gone") }},
+		"recover-factors": {shows: "recover-factors-submit", prepare: func(tb *tab, who string) { tb.visit(strandedLink(t, s, who)) }},
+		"recover-factors-error": {shows: "problem", prepare: func(tb *tab, who string) {
+			tb.visit(strandedLink(t, s, who))
+			tb.fill("password", "not this one")
+			tb.press("recover-factors-submit")
+		}},
+		"recover-factors-done": {shows: "recover-factors-on", prepare: func(tb *tab, who string) {
+			tb.visit(strandedLink(t, s, who))
+			tb.fill("password", server.DemoPassword)
+			tb.press("recover-factors-submit")
+		}},
+		"recover-factors-over": {shows: "recover-factors-login", prepare: func(tb *tab, _ string) {
+			tb.visit(s.URL + protocol.PathRecoverFactors + "?link=gone")
+		}},
 		"chooser": {shows: "chooser-other", prepare: func(tb *tab, who string) {
 			tb.visit(app.request(s))
 			tb.signIn(who)

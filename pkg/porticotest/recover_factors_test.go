@@ -41,6 +41,25 @@ func enrolApp(t *testing.T, s *porticotest.Server, databaseURL, email string) *u
 	return u
 }
 
+// strandedLink takes the last factor from a person and returns the link of a
+// way back in.
+func strandedLink(t *testing.T, s *porticotest.Server, email string) string {
+	t.Helper()
+	u, err := s.FindUser(t.Context(), email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := factor.Change{UserID: u.ID, Kind: assurance.TOTP, Name: "Phone", Actor: u.ID}
+	if err := s.Factors.Add(t.Context(), change, func(context.Context, *user.User) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	_, link, err := s.AskRecovery(t.Context(), u.ID, "lost phone", server.DemoPeople[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
 // Somebody lost the phone with the only second factor. An administrator opens
 // a way back in, another approves it; the link and the password lead to where
 // a new factor is set up, and nothing that was signed in before is left.

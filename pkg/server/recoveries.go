@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/factor"
@@ -71,7 +72,11 @@ func (s *Server) RemoveFactors(ctx context.Context, userID, kind, actor string) 
 	if err != nil {
 		return err
 	}
-	change := factor.Change{UserID: userID, Kind: k, Name: kind, Actor: actor, Force: true}
+	held, err := s.FactorsOf(ctx, userID)
+	if err != nil {
+		return err
+	}
+	change := factor.Change{UserID: userID, Kind: k, Name: namesOfFactors(held, k), Actor: actor, Force: true}
 	return s.Factors.Remove(ctx, change, func(ctx context.Context, u *user.User) (int, error) {
 		n, err := s.durable.FactorRecoveries.RemoveFactors(ctx, userID, k)
 		if err == nil && n == 0 && !slices.Contains(u.Factors, kind) {
@@ -92,4 +97,19 @@ func kindOf(name string) (assurance.Factor, error) {
 		known = append(known, string(k))
 	}
 	return "", unknown("unknown_factor", "There is no such kind of second factor.", "kind", known, name)
+}
+
+// namesOfFactors is what the person calls those of a kind, for the letter;
+// else the kind.
+func namesOfFactors(held []recovery.Held, kind assurance.Factor) string {
+	var names []string
+	for _, h := range held {
+		if h.Kind == kind && h.Name != "" {
+			names = append(names, h.Name)
+		}
+	}
+	if len(names) == 0 {
+		return string(kind)
+	}
+	return strings.Join(names, ", ")
 }
