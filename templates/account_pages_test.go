@@ -58,6 +58,18 @@ func accountSamples(shop, evil *Client, alice, mallory Account) map[string]Page 
 			{Name: "login.succeeded", At: at, Device: firefox, Address: "2001:db8::1", Client: "Acme Travel"}, {Name: "password.failed", At: at, Client: hostile},
 		}},
 		"history-none": History{Desk: in("/account/history", "")},
+		"identities": Identities{
+			Desk: in("/account/identities", "linked"), Form: form, Ways: []Way{{"github", "GitHub"}},
+			List: []Identity{
+				{ID: "a", Provider: "Google", Label: "alice@example.com", Since: at, Used: at.Add(time.Hour)},
+				{ID: "b", Provider: "Example Corp", Since: at},
+			},
+		},
+		"identities-none": Identities{Desk: in("/account/identities", ""), Form: form, Problem: OnlyWayIn},
+		"identities-hostile": Identities{
+			Desk: in("/account/identities", hostile), Form: bad, Ways: []Way{{`"><script>`, hostile}},
+			List: []Identity{{ID: `"><script>`, Provider: hostile, Label: hostile}}, Problem: Elsewhere("taken", hostile),
+		},
 		"data":         DataPage{Desk: in("/account/data", ""), Form: form},
 		"delete":       Delete{Desk: in("/account/delete", ""), Form: form, Account: alice, Until: at},
 		"delete-now":   Delete{Desk: in("/account/delete", ""), Form: form, Account: mallory, Problem: LastAdmin},
@@ -103,7 +115,7 @@ func TestNavigationMarksThePage(t *testing.T) {
 // TestEveryButtonSaysWhatItDoes: several buttons of one name lead nobody who
 // listens to the page.
 func TestEveryButtonSaysWhatItDoes(t *testing.T) {
-	for _, name := range []string{"sessions", "applications"} {
+	for _, name := range []string{"sessions", "applications", "identities"} {
 		seen := map[string]bool{}
 		for _, n := range parse(t, draw(t, Frame{}, samples()[name])).named("button") {
 			label := attr(n, "aria-label")

@@ -58,6 +58,8 @@ var doneWords = map[string]string{
 	"sessions":  "account.done_sessions",
 	"withdrawn": "account.done_withdrawn",
 	"kept":      "account.done_kept",
+	"linked":    "account.done_linked",
+	"unlinked":  "account.done_unlinked",
 }
 
 // DoneKey returns the key of what has just been done, or "".

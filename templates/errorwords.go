@@ -18,6 +18,7 @@ var errorByCode = map[string]string{
 	"cross_origin":                     "error.cross_origin",
 	"flow_unknown":                     "error.flow_unknown",
 	"flow_foreign":                     "error.flow_foreign",
+	"way_not_allowed":                  "error.way_not_allowed",
 	"signup_closed":                    "error.signup_closed",
 	"logout_redirect":                  "error.logout_redirect",
 }

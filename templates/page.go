@@ -73,8 +73,15 @@ type Login struct {
 	// Registered says that the sign-up form was sent, whatever came of it:
 	// nobody learns here whether the address was taken.
 	Registered bool
+	// Linking is the name of the provider whose account this sign-in links;
+	// empty: none.
+	Linking string
 	// Problem is why the last attempt did not count; zero: first attempt.
 	Problem Problem
+	// Ways are the providers to continue with, by a form of their own that goes
+	// to With. Field sent: provider (the ID of one).
+	Ways []Way
+	With string
 	// OfferRemember shows the box "Stay signed in"; Remember ticks it.
 	OfferRemember, Remember bool
 	// OfferCancel shows a button that refuses and goes back to the client.

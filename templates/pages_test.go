@@ -41,7 +41,17 @@ func samples() map[string]Page {
 			Form: Form{Action: "//evil.example/", Flow: `"><script>`, Token: `'><script>`}, Client: evil, Username: hostile,
 			Problem: WrongCredentials, Register: "javascript:alert(1)", Recover: `/\evil.example`, Switch: `"><script>`,
 		},
-		"login-own":        Login{Form: form},
+		"login-own": Login{Form: form},
+		"login-ways": Login{
+			Form: form, Client: shop, Ways: []Way{{"google", "Google"}, {"corp", "Example Corp"}}, With: "/login/with?flow=ptf_flow",
+			Problem: Elsewhere("cancelled", "Google"),
+		},
+		"login-ways-hostile": Login{
+			Form: form, Client: evil, Ways: []Way{{`"><script>`, hostile}}, With: "//evil.example/", Linking: hostile, Problem: OtherWays(hostile, hostile),
+		},
+		"link":             ProveLink{Client: shop, Provider: "Google", Email: "alice@example.com", On: "/login?flow=ptf_flow"},
+		"link-apart":       ProveLink{Provider: "Google", Email: "alice@example.com", On: "/account/identities", Apart: true},
+		"link-hostile":     ProveLink{Client: evil, Provider: hostile, Email: hostile, On: "javascript:alert(1)"},
 		"login-registered": Login{Form: form, Client: shop, Registered: true, Again: true, Problem: OtherAccount},
 		"login-again":      Login{Form: form, Client: shop, Username: "alice@example.com", Fixed: true, Switch: "/choose", OfferRemember: true, Remember: true, Problem: TooMany(90 * time.Second)},
 		"consent": Consent{

@@ -50,6 +50,8 @@ var drawable = []Page{
 	RecoverFactors{},
 	RecoverFactorsOver{},
 	FactorsRecovered{},
+	ProveLink{},
+	Identities{},
 	Playground{},
 	Mailbox{},
 	MailboxMail{},

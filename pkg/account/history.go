@@ -70,8 +70,5 @@ func (h *Handler) drawHistory(w http.ResponseWriter, r *http.Request, v *room.Vi
 // zoneOf returns the time zone of the person, or UTC: also when the machine
 // lacks the tables.
 func zoneOf(u *user.User) *time.Location {
-	if zone, err := time.LoadLocation(u.Zoneinfo); err == nil && u.Zoneinfo != "Local" {
-		return zone
-	}
-	return time.UTC
+	return room.Zone(u)
 }

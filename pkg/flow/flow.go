@@ -102,6 +102,8 @@ type Flow struct {
 	// Link is a sign-in elsewhere that waits until the person proves that the
 	// local account of the same address is theirs.
 	Link *Link `json:",omitempty"`
+	// Elsewhere is the provider that was tried last; nil: none was.
+	Elsewhere *Elsewhere `json:",omitempty"`
 	// Confirmation is the id of the proof of an e-mail address that this flow
 	// waits for; empty: none.
 	Confirmation string `json:",omitempty"`
@@ -147,9 +149,18 @@ type Upstream struct {
 	IDToken                   string `json:",omitempty"`
 }
 
+// Elsewhere is what became of a sign-in at a provider. Who comes back without
+// one is not led there again by itself.
+type Elsewhere struct {
+	Provider string
+	Name     string // as its button calls it
+	Problem  string `json:",omitempty"` // code; empty: none, or they have not come back
+}
+
 // Link is a sign-in elsewhere that belongs to no account yet.
 type Link struct {
 	UserID   string // whose account has the address
+	Email    string // the address that both have
 	Label    string // as people know it there
 	At       time.Time
 	Upstream Upstream

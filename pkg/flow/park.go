@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
@@ -19,6 +20,28 @@ const parkLimit = 32 << 10
 // does. The id opens them once. fault.TooLarge above 32 kB;
 // fault.Limited when it would be one request too many of this address.
 func (s *Service) Park(ctx context.Context, params url.Values) (id string, err error) {
+	return s.park(ctx, secret.PendingRequest, params, s.cfg.ParkTTL)
+}
+
+// Unpark returns the parameters of a parked request and forgets them: of any
+// number of calls one gets them, the others fault.NotFound.
+func (s *Service) Unpark(ctx context.Context, id string) (url.Values, error) {
+	return s.unpark(ctx, secret.PendingRequest, id, "RFC 6749 §3.1 the parked request exists")
+}
+
+// Await is Park for what we ourselves need to know when the browser comes back
+// from a provider. The id is the state that it brings: nothing that a stranger
+// sent is kept under one. It waits as long as a flow lives.
+func (s *Service) Await(ctx context.Context, params url.Values) (state string, err error) {
+	return s.park(ctx, secret.UpstreamState, params, s.cfg.TTL)
+}
+
+// Arrived is Unpark for Await.
+func (s *Service) Arrived(ctx context.Context, state string) (url.Values, error) {
+	return s.unpark(ctx, secret.UpstreamState, state, "RFC 6749 §10.12 the state is one that we sent, and comes back once")
+}
+
+func (s *Service) park(ctx context.Context, kind secret.Kind, params url.Values, life time.Duration) (id string, err error) {
 	value := params.Encode()
 	if len(value) > parkLimit {
 		return "", fault.New(fault.TooLarge, "invalid_request", "The request is too large.").
@@ -27,24 +50,22 @@ func (s *Service) Park(ctx context.Context, params url.Values) (id string, err e
 	if err := s.brake(ctx); err != nil {
 		return "", err
 	}
-	id = secret.New(secret.PendingRequest)
+	id = secret.New(kind)
 	now := clock.Now()
-	rec := Record{Value: seal(id, []byte(value)), Version: 1, ExpiresAt: now.Add(s.cfg.ParkTTL)}
-	if err := s.store.Put(ctx, s.key(secret.PendingRequest, id), rec, now); err != nil {
+	rec := Record{Value: seal(id, []byte(value)), Version: 1, ExpiresAt: now.Add(life)}
+	if err := s.store.Put(ctx, s.key(kind, id), rec, now); err != nil {
 		return "", fmt.Errorf("flow: park: %w", err)
 	}
 	return id, nil
 }
 
-// Unpark returns the parameters of a parked request and forgets them: of any
-// number of calls one gets them, the others fault.NotFound.
-func (s *Service) Unpark(ctx context.Context, id string) (url.Values, error) {
-	if _, ok := secret.Unwrap(secret.PendingRequest, id); !ok {
-		return nil, unknown("RFC 6749 §3.1 the parked request exists")
+func (s *Service) unpark(ctx context.Context, kind secret.Kind, id, rule string) (url.Values, error) {
+	if _, ok := secret.Unwrap(kind, id); !ok {
+		return nil, unknown(rule)
 	}
-	rec, err := s.store.Take(ctx, s.key(secret.PendingRequest, id), clock.Now())
+	rec, err := s.store.Take(ctx, s.key(kind, id), clock.Now())
 	if fault.Is(err, fault.NotFound) {
-		return nil, unknown("RFC 6749 §3.1 the parked request exists").Because(err)
+		return nil, unknown(rule).Because(err)
 	} else if err != nil {
 		return nil, fmt.Errorf("flow: unpark: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
@@ -57,6 +58,8 @@ type Deps struct {
 	Linker Linker
 	// Directories know people who have no password here. Nil: there are none.
 	Directories Directories
+	// Ways knows the providers with whose accounts people may sign in. Nil: none.
+	Ways Ways
 	// Suspected hears of attacks that are suspected, by audit event. Nil:
 	// nobody does.
 	Suspected func(event string)
@@ -93,9 +96,25 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 	if !loginIsNext(v) {
 		return h.Dispatcher.proceed(w, r, v)
 	}
-	entry := entry{username: prefill(v)}
-	if v.Flow.FreshLogin && expectsOther(v) {
+	ways, err := h.ways(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	way, found, err := h.straight(r.Context(), v, ways)
+	if err != nil {
+		return err
+	}
+	if found && r.Method == http.MethodGet {
+		if led, err := h.lead(w, r, v, way); led || err != nil {
+			return err
+		}
+	}
+	entry := entry{username: prefill(v), ways: ways}
+	switch {
+	case v.Flow.FreshLogin && expectsOther(v):
 		entry.problem = templates.OtherAccount // they signed in, and are somebody else
+	case v.Flow.Elsewhere != nil:
+		entry.problem = templates.Elsewhere(v.Flow.Elsewhere.Problem, v.Flow.Elsewhere.Name)
 	}
 	return h.draw(w, r, http.StatusOK, v, entry)
 }
@@ -105,12 +124,15 @@ type entry struct {
 	username string
 	remember bool
 	problem  templates.Problem
+	ways     []Way // nil: not looked for yet
 }
 
 // prefill returns who the person is expected to be: whom the application
 // named, else who is signed in and has to prove it again.
 func prefill(v *visit.Visit) string {
 	switch {
+	case v.Flow.Link != nil:
+		return v.Flow.Link.Email
 	case v.Flow.OtherAccount || v.Flow.FreshLogin || expectsOther(v):
 		return ""
 	case v.Flow.Request.LoginHint != "":
@@ -137,17 +159,30 @@ func loginOf(u *user.User) string {
 
 func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *visit.Visit, e entry) error {
 	id := v.Flow.ID
+	if e.ways == nil {
+		var err error
+		if e.ways, err = h.ways(r.Context(), v); err != nil {
+			return err
+		}
+	}
 	page := templates.Login{
 		Form:   templates.Form{Action: at(protocol.PathLogin, id), Token: h.token(w, r, "login", id)},
 		Client: v.Application(), Username: e.username, Problem: e.problem,
-		Again:         v.User != nil && !v.Flow.OtherAccount && !expectsOther(v) && !e.problem.Is(),
+		Again:         v.User != nil && v.Flow.Link == nil && !v.Flow.OtherAccount && !expectsOther(v) && !e.problem.Is(),
 		Registered:    v.Flow.Registered && !e.problem.Is(),
 		OfferRemember: true, Remember: e.remember, OfferCancel: v.Client != nil || v.User != nil,
 	}
-	if h.Dispatcher.opener.Signup && !v.Flow.Registered {
+	for _, way := range e.ways {
+		page.Ways = append(page.Ways, templates.Way{ID: way.ID, Name: way.Name})
+	}
+	page.With = at(protocol.PathLoginWith, id)
+	if v.Flow.Link != nil && v.Flow.Elsewhere != nil {
+		page.Linking = v.Flow.Elsewhere.Name
+	}
+	if h.Dispatcher.opener.Signup && !v.Flow.Registered && waysOf(v)(client.WayLocal) {
 		page.Register = at(protocol.PathSignup, id)
 	}
-	if h.Recover {
+	if h.Recover && waysOf(v)(client.WayLocal) {
 		page.Recover = at(protocol.PathRecover, id)
 	}
 	if v.User != nil {
@@ -181,6 +216,13 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 			"The person did not sign in.").Under("RFC 6749 §4.1.2.1 the person signs in"))
 	}
 	e := entry{username: form["username"], remember: form["remember"] == "on"}
+	if problem, refused, err := h.untaken(r.Context(), v); err != nil {
+		return err
+	} else if refused != nil {
+		h.Kit.Refused(r, refused)
+		e.problem = problem
+		return h.draw(w, r, http.StatusOK, v, e)
+	}
 	who, err := h.attempt(r.Context(), v, h.device(r), form["username"], form["password"])
 	switch {
 	case err == nil && who.Link != nil:

@@ -50,6 +50,9 @@ type Linker interface {
 // are: with the second factor when they have one and the proof is none, else
 // signed in.
 func (h *Handler) Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *user.User, p Proof) error {
+	if err := h.allows(r.Context(), f, p); err != nil {
+		return err
+	}
 	if assurance.Reaches(assurance.ClassOf(p.AMR), assurance.TwoFactors) || len(assurance.Usable(u.Factors, h.Dispatcher.opener.Policy.Taken)) == 0 {
 		return h.open(w, r, f, u, p, false)
 	}

@@ -32,6 +32,9 @@ const (
 	KnownDevice       Kind = "ptd"   // who signed in with a browser before
 	FlowID            Kind = "ptf"   // one interactive request
 	PendingRequest    Kind = "ptq"   // a stored authorization or logout POST
+	UpstreamState     Kind = "ptu"   // a browser that is at a provider, and comes back
+	UpstreamNonce     Kind = "ptun"  // the nonce of a sign-in at a provider
+	UpstreamVerifier  Kind = "ptuv"  // its code verifier
 	ConfirmLink       Kind = "ptl"   // the link of a mail: sign-up, invitation, reset, change of address
 	TrustedBrowser    Kind = "ptt"   // a browser that is not asked for a second factor
 	RecoveryCode      Kind = "ptrc"  // of the list for who lost their factors; only its fingerprint has the kind

@@ -199,6 +199,14 @@ func (k *Keeper) Done(w http.ResponseWriter, r *http.Request, v *Visitor, path, 
 	return k.Kit.SeeOther(w, r, path+"?done="+code)
 }
 
+// Zone is where the person says they live, else UTC.
+func Zone(u *user.User) *time.Location {
+	if zone, err := time.LoadLocation(u.Zoneinfo); err == nil && u.Zoneinfo != "Local" {
+		return zone
+	}
+	return time.UTC
+}
+
 // Record notes an event that the person caused.
 func (k *Keeper) Record(r *http.Request, v *Visitor, e audit.Event) {
 	e.Actor, e.UserID, e.SessionID = v.User.ID, v.User.ID, v.Session.ID

@@ -86,8 +86,11 @@ type Opener struct {
 // Open opens the flow that the query names. Errors are ready for a page: an
 // unknown flow, one of another browser, and one that is over, with the way
 // back to the application.
-func (o *Opener) Open(r *http.Request) (*Visit, error) {
-	f, err := o.Flows.Load(r.Context(), flowID(r), o.Cookies.KnownBrowser(r))
+func (o *Opener) Open(r *http.Request) (*Visit, error) { return o.Named(r, flowID(r)) }
+
+// Named is Open for a flow whose id came by another way.
+func (o *Opener) Named(r *http.Request, id string) (*Visit, error) {
+	f, err := o.Flows.Load(r.Context(), id, o.Cookies.KnownBrowser(r))
 	if f != nil {
 		web.Prefer(r, f.Request.UILocales...)
 		trail.Set(r.Context(), "client_id", f.Request.ClientID)

@@ -45,7 +45,15 @@ type Parking interface {
 	Unpark(ctx context.Context, id string) (url.Values, error)
 }
 
-// Deps is what a Handler needs. All of it.
+// Upstream knows the places that people signed in at to come here.
+// federation.Handler is one.
+type Upstream interface {
+	// After returns where the browser of a session that has just ended signs
+	// out there too, and then goes on to next; "" when there is no such place.
+	After(ctx context.Context, sessionID, next string) (redirect string, err error)
+}
+
+// Deps is what a Handler needs. All of it but Upstream.
 type Deps struct {
 	Kit      *web.Kit
 	Issuer   string
@@ -54,6 +62,9 @@ type Deps struct {
 	Clients  Clients
 	Hints    Hints
 	Parking  Parking
+	// Upstream signs people out where they came from. Nil: nobody came from
+	// anywhere.
+	Upstream Upstream
 }
 
 // Handler serves /oauth2/logout, /logout and /signed-out. It is safe for
@@ -140,10 +151,21 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, s *session.Session
 // s is the session that ended; nil: there was none.
 func (h *Handler) leave(w http.ResponseWriter, r *http.Request, s *session.Session, q *request) error {
 	h.Kit.Cookies.ClearSession(w)
+	next := q.target()
 	if q.redirect == "" {
-		return h.Kit.SeeOther(w, r, protocol.PathSignedOut+h.farewell(r.Context(), s, q))
+		next = h.Kit.At(protocol.PathSignedOut + h.farewell(r.Context(), s, q))
 	}
-	return h.to(w, q.target())
+	if s == nil || h.Upstream == nil {
+		return h.to(w, next)
+	}
+	there, err := h.Upstream.After(r.Context(), s.ID, next)
+	if err != nil { // they are signed out here, which is what was asked
+		h.Kit.Refused(r, err)
+	}
+	if err != nil || there == "" {
+		return h.to(w, next)
+	}
+	return h.to(w, there)
 }
 
 // farewell tells our own page the language to speak: nobody is signed in any
