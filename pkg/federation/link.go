@@ -47,8 +47,10 @@ func (s *Service) Link(ctx context.Context, l *flow.Link) error {
 		if u.Disabled {
 			return fault.New(fault.Gone, "link_over", "This account is disabled.").Under("the person is enabled")
 		}
-		fresh, err = s.tie(ctx, p, l)
-		return err
+		if fresh, err = s.tie(ctx, p, l); err != nil || !fresh {
+			return err
+		}
+		return s.tell(ctx, u, letterLinked, p, l.Label)
 	})
 	if fault.Is(err, fault.NotFound) {
 		return fault.Hide(err, fault.Gone, "link_over", "This account is no more.")
@@ -146,7 +148,17 @@ func (s *Service) Unlink(ctx context.Context, un Unlinking) error {
 			return err
 		}
 		u.Roles, _ = mix(u.Roles, nil, gone.ID, all)
-		return s.Store.Unlink(ctx, u.ID, gone.ID)
+		if err := s.Store.Unlink(ctx, u.ID, gone.ID); err != nil {
+			return err
+		}
+		p, err := s.Get(ctx, gone.Provider)
+		if fault.Is(err, fault.NotFound) {
+			p, err = &Provider{Name: gone.Provider}, nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.tell(ctx, u, letterUnlinked, p, gone.Label)
 	})
 	if err != nil {
 		return err

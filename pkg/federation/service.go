@@ -52,6 +52,10 @@ type Deps struct {
 	Fetch     *safehttp.Client
 	Replay    replay.Store
 	Audit     audit.Recorder
+	// Letters tell owners what is tied to their accounts. Nil: nobody is told.
+	Letters Letters
+	// URL makes an address of Portico from a path.
+	URL func(path string) string
 	// Directory opens an LDAP directory by its settings and the password of
 	// who searches. Nil: there are none.
 	Directory func(p *Provider, password string) (Authenticator, error)

@@ -75,3 +75,39 @@ func TestParkIsBounded(t *testing.T) {
 		t.Errorf("Park of 32 kB = %v with %d records, want too large and nothing kept", err, len(m.records))
 	}
 }
+
+// TestAwaitedAndParkedAreTwoKinds: what a stranger had us keep is no state of
+// ours, and the other way round.
+func TestAwaitedAndParkedAreTwoKinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := service(t, newMemory())
+		parked, err := s.Park(t.Context(), url.Values{"provider": {"theirs"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := s.Await(t.Context(), url.Values{"provider": {"ours"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Arrived(t.Context(), parked); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a parked request arrived: %v, %v", got, err)
+		}
+		if got, err := s.Unpark(t.Context(), state); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a state was a parked request: %v, %v", got, err)
+		}
+		time.Sleep(29 * time.Minute)
+		if got, err := s.Arrived(t.Context(), state); err != nil || got.Get("provider") != "ours" {
+			t.Errorf("after 29 minutes: %v, %v", got, err)
+		}
+		if got, err := s.Arrived(t.Context(), state); !fault.Is(err, fault.NotFound) {
+			t.Errorf("once more: %v, %v", got, err)
+		}
+		if state, err = s.Await(t.Context(), url.Values{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Minute)
+		if got, err := s.Arrived(t.Context(), state); !fault.Is(err, fault.NotFound) {
+			t.Errorf("after half an hour: %v, %v", got, err)
+		}
+	})
+}

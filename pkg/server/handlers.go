@@ -13,6 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/explain"
 	"github.com/portico-id/portico/pkg/fault"
+	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/jwks"
 	"github.com/portico-id/portico/pkg/keyring"
@@ -55,6 +56,7 @@ type endpoints struct {
 	wayBack    *recovery.FactorsPage
 	account    *account.Handler
 	terms      *terms.Handler
+	elsewhere  *federation.Handler
 }
 
 // openHandlers joins services to pages and endpoints: siblings meet here, by
@@ -139,6 +141,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 		Gate: s.loginGate(), Rules: s.limitRules(), Spreads: s.short.Spreads, Suspected: s.metrics.Suspected,
 		Fingerprint: s.fingerprint, Audit: s.audit, Recover: s.Mail.Enabled(), Browsers: s.browsers, Linker: s.Federation, Directories: s.openDirectories(),
 	})
+	s.openElsewhere(e, opener, dispatcher)
 	e.recovery = s.openRecovery(opener, e.login)
 	e.wayBack = s.openFactorsPage(opener, e.login)
 	e.account = s.openAccount(opener, dispatcher)
@@ -146,6 +149,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	s.openSignup(e, opener, dispatcher)
 	e.logout = logout.New(logout.Deps{
 		Kit: s.kit, Issuer: s.cfg.Issuer, Sessions: s.Sessions, Users: s.Users, Clients: s.Clients, Hints: s.Keys, Parking: flows,
+		Upstream: e.elsewhere,
 	})
 }
 

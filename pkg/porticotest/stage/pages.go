@@ -86,7 +86,7 @@ func (p *Pages) asked(req *http.Request) flow.Request {
 		ClientID: p.App.ID, RedirectURI: p.App.RedirectURIs[0], RedirectURISent: true, ResponseType: "code",
 		State: "st&te", Scopes: []string{"openid", "email"}, Audiences: []string{Issuer},
 		Prompt: strings.Fields(v.Get("prompt")), LoginHint: v.Get("login_hint"), HintSubject: v.Get("hint"),
-		UILocales: strings.Fields(v.Get("ui_locales")), Claims: v.Get("claims"),
+		UILocales: strings.Fields(v.Get("ui_locales")), Claims: v.Get("claims"), Provider: v.Get("idp"),
 	}
 	q.ACRValues = strings.Fields(v.Get("acr_values"))
 	if v.Has("max_age") {
