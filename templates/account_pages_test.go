@@ -41,6 +41,32 @@ func accountSamples(shop, evil *Client, alice, mallory Account) map[string]Page 
 		"newpassword":      ChangePassword{Desk: in("/account/password", "password"), Form: form, Username: "alice@example.com", Current: true, Password: NewPassword{Another: true}},
 		"newpassword-bad":  ChangePassword{Desk: in("/account/password", ""), Form: form, Current: true, CurrentProblem: CurrentWrong, Password: NewPassword{Another: true}},
 		"newpassword-none": ChangePassword{Desk: in("/account/password", ""), Form: form, First: true, Password: NewPassword{Problem: PasswordCommon}},
+		"factor-totp": SecondFactor{Form: form, Client: shop, Account: alice, Kind: "totp", TrustDays: 30, Restart: true, Others: []OtherWay{
+			{"passkey", "/login/factor?flow=ptf_flow&with=passkey"}, {"recovery_code", "/login/factor?flow=ptf_flow&with=recovery_code"},
+		}},
+		"factor-passkey": SecondFactor{Form: form, Account: alice, Kind: "passkey", Options: "/login/passkey/options?flow=ptf_flow&second=1", Problem: PasskeyFailed},
+		"factor-sms":     SecondFactor{Form: form, Account: alice, Kind: "sms", To: "+43 … 42", Problem: WayDown},
+		"factor-sent":    SecondFactor{Form: form, Account: alice, Kind: "email", To: "a…e@example.com", Sent: true},
+		"factor-codes":   SecondFactor{Form: form, Account: alice, Kind: "recovery_code", Problem: FactorCodeWrong},
+		"factor-none":    SecondFactor{Form: form, Account: alice},
+		"factor-hostile": SecondFactor{Form: bad, Client: evil, Account: mallory, Kind: "sms", To: "+43 … 42", Options: "javascript:alert(1)", Others: []OtherWay{{"totp", "javascript:alert(1)"}}},
+		"enrol":          Enrol{Form: form, Client: shop, Account: alice, Ways: []OtherWay{{"passkey", "/account/security/passkeys?flow=ptf_flow"}, {"totp", "/account/security/app?flow=ptf_flow"}}, Until: at},
+		"enrol-asked":    Enrol{Form: form, Client: shop, Account: alice, Asked: true},
+		"enrol-hostile":  Enrol{Form: bad, Client: evil, Account: mallory, Asked: true, Ways: []OtherWay{{"totp", "javascript:alert(1)"}}, Problem: NoDecision},
+		"security": Security{Desk: in("/account/security", "factor"), Demanded: true, Codes: "/account/security/recovery-codes", CodesLeft: 7, Browsers: "/account/security/browsers", Kinds: []FactorKind{
+			{Kind: "passkey", Path: "/account/security/passkeys", List: []HasFactor{{ID: "p1", Name: "Phone", Added: at, Used: at}, {ID: "p2", Name: hostile, Added: at, Suspended: true}}},
+			{Kind: "totp", Path: "/account/security/app"},
+		}},
+		"security-needed": Security{Desk: in("/account/security", ""), Codes: "/account/security/recovery-codes", CodesNeeded: true},
+		"browsers":        Browsers{Desk: in("/account/security", ""), Form: form, List: []Remembered{{ID: "b1", Device: firefox, Address: "192.0.2.7", Used: at, Until: at.AddDate(0, 1, 0)}, {ID: "b2"}}},
+		"browsers-none":   Browsers{Desk: in("/account/security", "browser"), Form: form},
+		"apps": Apps{Desk: in("/account/security", ""), Form: form, List: []HasFactor{
+			{ID: "a1", Name: "Phone", Added: at, Used: at}, {ID: "a2", Name: hostile, Added: at},
+		}},
+		"apps-new": Apps{Desk: in("/account/security", ""), Form: form, CodeProblem: FactorCodeWrong, New: &NewApp{
+			Seed: "sealed", Key: "ABCD EFGH", URI: "otpauth://totp/Portico:cleo@example.com?secret=ABCDEFGH", Size: 29, Path: "M4 4h7v1h-7z", Name: "Phone",
+		}},
+		"apps-hostile": Apps{Desk: in("/account/security", hostile), Form: form, Full: true, New: &NewApp{Seed: "sealed", Key: "ABCD", URI: "javascript:alert(1)", Path: "M1 1h1v1h-1z", Name: hostile}},
 		"sessions": Sessions{Desk: in("/account/sessions", "session"), Form: form, List: []SignedIn{
 			{ID: "a", Device: firefox, Address: "192.0.2.1", Since: at, LastSeen: at, This: true},
 			{ID: "b", Device: Device{}, Since: at.UTC(), LastSeen: at.UTC()},

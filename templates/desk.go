@@ -47,19 +47,23 @@ func (d Desk) Rooms() []Room {
 // doneWords say what has just been done. The codes stand in addresses, which
 // anybody can write: only these words are ever shown.
 var doneWords = map[string]string{
-	"profile":   "account.done_profile",
-	"verify":    "account.done_verify",
-	"verified":  "account.done_verified",
-	"email":     "account.done_email",
-	"changed":   "account.done_changed",
-	"dropped":   "account.done_dropped",
-	"password":  "account.done_password",
-	"session":   "account.done_session",
-	"sessions":  "account.done_sessions",
-	"withdrawn": "account.done_withdrawn",
-	"kept":      "account.done_kept",
-	"linked":    "account.done_linked",
-	"unlinked":  "account.done_unlinked",
+	"profile":        "account.done_profile",
+	"verify":         "account.done_verify",
+	"verified":       "account.done_verified",
+	"email":          "account.done_email",
+	"changed":        "account.done_changed",
+	"dropped":        "account.done_dropped",
+	"password":       "account.done_password",
+	"session":        "account.done_session",
+	"sessions":       "account.done_sessions",
+	"withdrawn":      "account.done_withdrawn",
+	"kept":           "account.done_kept",
+	"factor":         "factor.done_added",
+	"factor_renamed": "factor.done_renamed",
+	"factor_removed": "factor.done_removed",
+	"browser":        "factor.done_browser",
+	"linked":         "account.done_linked",
+	"unlinked":       "account.done_unlinked",
 }
 
 // DoneKey returns the key of what has just been done, or "".

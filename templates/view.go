@@ -174,4 +174,4 @@ func (v *view) ErrorWords(p Error) (string, error) {
 }
 
 // funcs are the functions of every template.
-var funcs = template.FuncMap{"entered": entered}
+var funcs = template.FuncMap{"entered": entered, "appURI": appURI}

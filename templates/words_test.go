@@ -21,7 +21,7 @@ import (
 func usedKeys(t *testing.T) map[string]bool {
 	used := map[string]bool{}
 	said := regexp.MustCompile(`\.(?:T|N|Rich) "([a-z0-9_.]+)"`)
-	quoted := regexp.MustCompile(`"((?:language|layout|client|login|password|consent|scope|chooser|register|logout|signedout|back|formpost|problem|error|account|mail|recover|confirm|invite|terms|keep|strength|event)\.[a-z0-9_.]+)"`)
+	quoted := regexp.MustCompile(`"((?:language|layout|client|login|password|consent|scope|chooser|register|logout|signedout|back|formpost|problem|error|account|mail|recover|confirm|invite|terms|keep|strength|event|factor|enrol|security|browsers|totp|passkey|passkeys|federation|recoverycode|recoverycodes|onetime|emailcode|sms|ldap|identities)\.[a-z0-9_.]+)"`)
 	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, "_test.go") {
 			return err

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 )
 
@@ -93,6 +94,9 @@ type Flow struct {
 	// Pending is who proved a first factor within this flow and has to add a
 	// second one: until then nobody is signed in by it.
 	Pending *Pending `json:",omitempty"`
+	// FactorFailed holds when the second factor was wrong too often, so that
+	// the first one is asked for again.
+	FactorFailed bool `json:",omitempty"`
 	// EnrolLater holds when the person put off getting a factor that a policy
 	// demands.
 	EnrolLater bool `json:",omitempty"`
@@ -140,6 +144,9 @@ const PendingFor = 10 * time.Minute
 func (f *Flow) Waits(now time.Time) bool {
 	return f.Pending != nil && now.Before(f.Pending.At.Add(PendingFor)) && now.After(f.Pending.At.Add(-time.Minute))
 }
+
+// Pends reports whether the person has to add a second factor now.
+func (f *Flow) Pends(userID string) bool { return f.Waits(clock.Now()) && f.Pending.UserID == userID }
 
 // Upstream is the sign-in elsewhere that a session comes from, so that its end
 // there ends it here.

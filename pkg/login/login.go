@@ -115,6 +115,8 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 		entry.problem = templates.OtherAccount // they signed in, and are somebody else
 	case v.Flow.Elsewhere != nil:
 		entry.problem = templates.Elsewhere(v.Flow.Elsewhere.Problem, v.Flow.Elsewhere.Name)
+	case v.Flow.FactorFailed:
+		entry.problem = templates.SecondFactorFailed
 	}
 	return h.draw(w, r, http.StatusOK, v, entry)
 }

@@ -19,3 +19,14 @@ func (h *Handler) Trust(w http.ResponseWriter, r *http.Request, userID string) e
 	h.Kit.Cookies.SetKnown(w, d.with(userID))
 	return nil
 }
+
+// CounterKey names the counter of a person's failures in this browser: one
+// that they used before has its own, so that strangers cannot keep them out of
+// it.
+func (h *Handler) CounterKey(r *http.Request, userID string) string {
+	account, d := h.brake.account(&user.User{ID: userID}, ""), h.device(r)
+	if d.knows(userID) {
+		return h.brake.within(account, d)
+	}
+	return account
+}

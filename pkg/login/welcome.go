@@ -64,7 +64,7 @@ func (h *Handler) Welcome(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 		return h.open(w, r, f, u, p, true)
 	}
 	f.Pending = &flow.Pending{UserID: u.ID, AMR: p.AMR, At: clock.Now(), Remember: p.Remember, Upstream: p.Upstream}
-	f.Code = ""
+	f.Code, f.FactorFailed = "", false
 	v, err := h.Dispatcher.opener.Of(r, f)
 	if err != nil {
 		return err

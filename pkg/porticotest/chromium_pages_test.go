@@ -95,7 +95,7 @@ func TestChromiumPages(t *testing.T) {
 			tb.fill("password", "short")
 			tb.press("reset-submit")
 		}},
-		"reset-over": {shows: "reset-again", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathRecoverReset + "?link=gone") }},
+		"reset-over":      {shows: "reset-again", prepare: func(tb *tab, _ string) { tb.visit(s.URL + protocol.PathRecoverReset + "?link=gone") }},
 		"recover-factors": {shows: "recover-factors-submit", prepare: func(tb *tab, who string) { tb.visit(strandedLink(t, s, who)) }},
 		"recover-factors-error": {shows: "problem", prepare: func(tb *tab, who string) {
 			tb.visit(strandedLink(t, s, who))

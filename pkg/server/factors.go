@@ -1,11 +1,21 @@
 package server
 
 import (
+	"cmp"
+	"net/http"
+	"slices"
+
+	"github.com/portico-id/portico/pkg/account/room"
 	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/factor"
+	"github.com/portico-id/portico/pkg/login"
+	"github.com/portico-id/portico/pkg/login/visit"
+	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/totp"
+	"github.com/portico-id/portico/pkg/web"
 )
 
-// openFactors builds what keeps the book of second factors.
+// openFactors builds the second factors and what keeps the book of them.
 func (s *Server) openFactors() {
 	s.browsers = factor.NewBrowsers(s.durable.Browsers, s.fingerprint, s.audit, factor.BrowsersConfig{
 		For: s.cfg.MFARemember, Most: s.cfg.MFABrowsers,
@@ -14,6 +24,8 @@ func (s *Server) openFactors() {
 		Users: s.Users, Policy: s.policy(), Browsers: s.browsers, Letters: s.Mail, Audit: s.audit,
 		URL: func(path string) string { return s.cfg.Issuer + path },
 	})
+	// Apps show the name of this server beside the code.
+	s.TOTP = totp.NewService(s.durable.TOTPs, s.sealer, s.Factors, cmp.Or(s.brand.Name, s.cfg.IssuerURL().Host))
 }
 
 // policy is who must reach which authentication context class.
@@ -24,4 +36,42 @@ func (s *Server) policy() assurance.Policy {
 		p.Taken = append(p.Taken, assurance.Factor(method))
 	}
 	return p
+}
+
+// factors are the pages of second factors.
+type factors struct {
+	steps *factor.Handler
+	apps  *totp.Handler
+}
+
+func (s *Server) openFactorPages(opener *visit.Opener, steps *login.Dispatcher, signIn *login.Handler) factors {
+	rooms := s.rooms(opener, steps)
+	onward := &factor.Onward{Rooms: rooms}
+	return factors{
+		steps: factor.New(factor.Deps{
+			Kit: s.kit, Opener: opener, Steps: steps, Next: signIn, Methods: []factor.Method{s.TOTP}, Listers: []factor.Lister{s.TOTP},
+			Browsers: s.browsers, Users: s.Users, Book: s.Factors, Rooms: rooms, Gate: s.gate(), Rules: s.limitRules(), Audit: s.audit,
+		}),
+		apps: &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: signIn, Onward: onward},
+	}
+}
+
+// rooms lets people into the pages of their own account.
+func (s *Server) rooms(opener *visit.Opener, steps *login.Dispatcher) *room.Keeper {
+	return &room.Keeper{Kit: s.kit, Opener: opener, Steps: steps, Gate: s.gate(), Rules: s.limitRules(), Audit: s.audit}
+}
+
+// routes lists the pages of second factors. Those of kinds that are not taken
+// are not there.
+func (f factors) routes(page func(web.Handler) http.Handler, taken []assurance.Factor) []route {
+	list := []route{
+		{protocol.PathFactor, page(f.steps.Step)},
+		{protocol.PathEnrol, page(f.steps.Enrol)},
+		{protocol.PathAccountSecurity, page(f.steps.Security)},
+		{protocol.PathAccountBrowsers, page(f.steps.Remembered)},
+	}
+	if slices.Contains(taken, assurance.TOTP) {
+		list = append(list, route{protocol.PathAccountTOTP, page(f.apps.Account)})
+	}
+	return list
 }

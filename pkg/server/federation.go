@@ -21,7 +21,7 @@ func (s *Server) openFederation() {
 		Store: s.durable.Federation, Sealer: s.sealer, Users: s.Users, Passwords: s.Passwords, Sessions: s.Sessions,
 		Fetch: safehttp.New(safehttp.Config{Allow: allow}), Replay: s.short.Replay, Audit: s.audit,
 		Directory: openDirectory,
-		Letters: s.Mail, URL: func(path string) string { return s.cfg.Issuer + path },
+		Letters:   s.Mail, URL: func(path string) string { return s.cfg.Issuer + path },
 	}, federation.Config{
 		Loopback: slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Addr().IsLoopback() }),
 		Roles:    s.cfg.SignupRoles,

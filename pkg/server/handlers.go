@@ -57,6 +57,7 @@ type endpoints struct {
 	account    *account.Handler
 	terms      *terms.Handler
 	elsewhere  *federation.Handler
+	factors    factors
 }
 
 // openHandlers joins services to pages and endpoints: siblings meet here, by
@@ -145,6 +146,7 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 	e.recovery = s.openRecovery(opener, e.login)
 	e.wayBack = s.openFactorsPage(opener, e.login)
 	e.account = s.openAccount(opener, dispatcher)
+	e.factors = s.openFactorPages(opener, dispatcher, e.login)
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
 	s.openSignup(e, opener, dispatcher)
 	e.logout = logout.New(logout.Deps{

@@ -36,6 +36,7 @@ import (
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 	"github.com/portico-id/portico/storage"
@@ -57,6 +58,7 @@ type Server struct {
 	Mail          *mail.Service
 	Federation    *federation.Service
 	Factors       *factor.Book
+	TOTP          *totp.Service
 
 	cfg     *config.Config
 	log     *slog.Logger

@@ -204,9 +204,19 @@ func (s *Service) Confirm(ctx context.Context, c factor.Change, seed, code strin
 	})
 }
 
-// List returns the apps of a person, oldest first.
-func (s *Service) List(ctx context.Context, userID string) ([]App, error) {
+// Apps returns the apps of a person, oldest first.
+func (s *Service) Apps(ctx context.Context, userID string) ([]App, error) {
 	return s.store.OfUser(ctx, userID)
+}
+
+// List implements factor.Lister.
+func (s *Service) List(ctx context.Context, userID string) ([]factor.Entry, error) {
+	apps, err := s.store.OfUser(ctx, userID)
+	entries := make([]factor.Entry, len(apps))
+	for i, a := range apps {
+		entries[i] = factor.Entry{Kind: assurance.TOTP, ID: a.ID, Name: a.Name, AddedAt: a.CreatedAt, UsedAt: a.UsedAt}
+	}
+	return entries, err
 }
 
 // Rename gives an app of the person another name, or is fault.NotFound.

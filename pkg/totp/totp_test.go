@@ -91,7 +91,7 @@ func TestAnAppCountsOnceACodeConfirmedIt(t *testing.T) {
 	if _, err := r.verify(r.ann, code(t, r.seed, time.Now())); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("a code of an app that nobody confirmed: %v", err)
 	}
-	if apps, err := r.apps.List(t.Context(), r.ann.ID); len(apps) != 0 || err != nil {
+	if apps, err := r.apps.Apps(t.Context(), r.ann.ID); len(apps) != 0 || err != nil {
 		t.Errorf("kept before it was confirmed: %v, %v", apps, err)
 	}
 	r.confirm(t)
@@ -168,7 +168,7 @@ func TestOfFiftyEqualCodesOneCounts(t *testing.T) {
 func TestSeedsAreSealedAtRest(t *testing.T) {
 	r := newRig(t)
 	r.confirm(t)
-	apps, err := r.apps.List(t.Context(), r.ann.ID)
+	apps, err := r.apps.Apps(t.Context(), r.ann.ID)
 	if err != nil || len(apps) != 1 {
 		t.Fatal(apps, err)
 	}
@@ -200,7 +200,7 @@ func TestRemovalAsksTheKeeper(t *testing.T) {
 	r := newRig(t)
 	r.confirm(t)
 	r.confirm(t)
-	apps, err := r.apps.List(t.Context(), r.ann.ID)
+	apps, err := r.apps.Apps(t.Context(), r.ann.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

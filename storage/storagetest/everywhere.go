@@ -41,7 +41,7 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Consents.Allow(ctx, consent.Consent{UserID: "mark", ClientID: "mark"}),
 		d.Confirmations.Create(ctx, confirm.Confirmation{ID: "mark", Purpose: confirm.SignUp}),
 		d.Browsers.Remember(ctx, factor.Browser{ID: "mark", Hash: "mark", UserID: "mark", ExpiresAt: epoch.Add(time.Hour)}, 1),
-		d.TOTPs.Create(ctx, totp.App{ID: "mark", UserID: "mark"}),
+		d.TOTPs.Create(ctx, totp.App{ID: "mark", UserID: "mark", Sealed: []byte("mark")}),
 		d.Keys.Add(ctx, newKey("mark"), time.Time{}), secretErr,
 		d.Revocations.Add(ctx, revocation.Entry{Kind: revocation.Token, ID: "mark", ExpiresAt: epoch.Add(time.Hour)}),
 		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),

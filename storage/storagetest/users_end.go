@@ -110,7 +110,7 @@ func belong(t *testing.T, open OpenDurable, ids ...string) *storage.Durable {
 		must(t, d.Audit.Append(t.Context(), []audit.Event{{ID: "event-of-" + id, UserID: id, At: epoch}}))
 		must(t, d.FactorRecoveries.Create(t.Context(), newRecovery("way-back-of-"+id, id)))
 		must(t, d.Browsers.Remember(t.Context(), newBrowser("browser-of-"+id, id, 0), 1))
-		must(t, d.TOTPs.Create(t.Context(), totp.App{ID: "totp-of-" + id, UserID: id}))
+		must(t, d.TOTPs.Create(t.Context(), totp.App{ID: "totp-of-" + id, UserID: id, Sealed: []byte{1}}))
 		must(t, d.Federation.Link(t.Context(), newIdentity("identity-of-"+id, id, "sub-of-"+id)))
 		must(t, d.Federation.PutOrigin(t.Context(), newOrigin("session-of-"+id, "sub-of-"+id, "")))
 		must(t, d.Confirmations.Create(t.Context(), confirm.Confirmation{ID: "proof-of-" + id, UserID: id, Purpose: confirm.ChangeEmail, ExpiresAt: epoch.Add(time.Hour)}))

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-id/portico/pkg/account/room"
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/consent"
+	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login"
@@ -14,6 +16,7 @@ import (
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/signup"
 	"github.com/portico-id/portico/pkg/terms"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/templates"
 )
 
@@ -27,6 +30,11 @@ type Pages struct {
 	Mux  *http.ServeMux
 	// Login may be given directories before it serves.
 	Login *login.Handler
+	// Rooms opens the pages of the account; Second asks for second factors, and
+	// may be given more methods before it serves; SignInPages signs people in.
+	Rooms       *room.Keeper
+	Second      *factor.Handler
+	SignInPages *login.Handler
 	// Signup may be given another policy before it serves.
 	Signup *signup.Handler
 }
@@ -50,6 +58,12 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		Kit: s.Kit, Opener: s.Opener, Factors: s.WayBack, Has: s.Passwords.Has, Prove: pages.Prove, Trust: pages.Trust,
 		Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit,
 	})
+	rooms := &room.Keeper{Kit: s.Kit, Opener: s.Opener, Steps: next, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit}
+	second := factor.New(factor.Deps{
+		Kit: s.Kit, Opener: s.Opener, Steps: next, Next: pages, Methods: []factor.Method{s.TOTP}, Listers: []factor.Lister{s.TOTP},
+		Browsers: s.Browsers, Users: s.Users, Book: s.Factors, Rooms: rooms, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit,
+	})
+	apps := &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: pages, Onward: &factor.Onward{Rooms: rooms}}
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
 	watch := &limit.Watch{Audit: s.Audit, Count: func(string) {}}
 	register := signup.New(signup.Deps{
@@ -61,8 +75,13 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		TermsURL: "https://app.example.test/terms", PrivacyURL: "https://app.example.test/privacy",
 	}})
 	mux := http.NewServeMux()
-	p := &Pages{Stage: s, App: s.Client(t, change...), Next: next, Mux: mux, Login: pages, Signup: register}
+	p := &Pages{Stage: s, Rooms: rooms, Second: second, SignInPages: pages, App: s.Client(t, change...), Next: next, Mux: mux, Login: pages, Signup: register}
 	mux.Handle("/login", s.Kit.Pages(pages.Login))
+	mux.Handle("/login/factor", s.Kit.Pages(second.Step))
+	mux.Handle("/login/enrol", s.Kit.Pages(second.Enrol))
+	mux.Handle("/account/security", s.Kit.Pages(second.Security))
+	mux.Handle("/account/security/browsers", s.Kit.Pages(second.Remembered))
+	mux.Handle("/account/security/app", s.Kit.Pages(apps.Account))
 	mux.Handle("/login/account", s.Kit.Pages(pages.Account))
 	mux.Handle("/consent", s.Kit.Pages(asks.Consent))
 	mux.Handle("/login/terms", s.Kit.Pages(accept.Ask))

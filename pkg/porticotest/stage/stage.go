@@ -34,6 +34,7 @@ import (
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/session"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
 	"github.com/portico-id/portico/storage"
@@ -72,6 +73,7 @@ type Stage struct {
 	Sealer        *secret.Sealer
 	Browsers      *factor.Browsers
 	Factors       *factor.Book
+	TOTP          *totp.Service
 	WayBack       *recovery.Factors
 	Federation    *federation.Service
 	Replay        *Replay
@@ -128,6 +130,7 @@ func New(t *testing.T) *Stage {
 	})
 	s.Replay = &Replay{}
 	s.Federation = s.NewFederation(federation.Config{Loopback: true})
+	s.TOTP = totp.NewService(s.Durable.TOTPs, s.Sealer, s.Factors, "Portico")
 	s.Finisher = &Finisher{flows: s.Flows}
 	s.Opener = &visit.Opener{
 		Cookies: s.Kit.Cookies, Flows: s.Flows, Sessions: s.Sessions, Users: s.Users,
