@@ -266,7 +266,7 @@ func (h *Handler) askOwner(w http.ResponseWriter, r *http.Request, v *visit.Visi
 	if err := h.Dispatcher.flows.Save(r.Context(), v.Flow); err != nil {
 		return err
 	}
-	e.username, e.problem = "", templates.DirectoryLink
+	e.username, e.problem = prefill(v), templates.DirectoryLink
 	return h.draw(w, r, http.StatusOK, v, e)
 }
 

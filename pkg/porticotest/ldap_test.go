@@ -116,6 +116,9 @@ func TestADirectoryTiesToAnAccountAfterItsProof(t *testing.T) {
 	if page.Left || !strings.Contains(page.Text(), "already has your address") {
 		t.Fatalf("an address that an account has: %d %s", page.Status, page.Text())
 	}
+	if got := page.Value("username"); got != server.DemoPeople[1] {
+		t.Errorf("the form asks for %q, want the account of the address", got)
+	}
 	if ids, err := s.Federation.Identities(t.Context(), bob.ID); err != nil || len(ids) != 0 {
 		t.Fatalf("tied before the proof: %+v, %v", ids, err)
 	}
