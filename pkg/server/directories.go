@@ -36,6 +36,7 @@ func (d directories) Authenticate(ctx context.Context, allows func(way string) b
 	case err != nil:
 		return nil, err
 	case out.Decision == federation.Proof:
+		out.Link.Email = out.User.Email // what the form asks for next
 		return &login.Arrival{Link: out.Link}, nil
 	case out.Refusal == nil:
 		return &login.Arrival{User: out.User, Upstream: out.Upstream}, nil
