@@ -26,9 +26,6 @@ var (
 	// DirectoryDown says that a directory does not answer, and what works all
 	// the same. Everybody reads it whose password is not right here.
 	DirectoryDown = Problem{key: "problem.directory_down"}
-	// DirectoryLink asks who is right in a directory to sign in to the account
-	// that has their address, so that the two can be tied.
-	DirectoryLink = Problem{key: "problem.directory_link"}
 	// DirectoryStranger says that somebody of a directory is not let in here.
 	DirectoryStranger = Problem{key: "problem.directory_stranger"}
 	// NoDecision asks to press one of the buttons.

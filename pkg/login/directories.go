@@ -38,8 +38,9 @@ type Arrival struct {
 	// Upstream is the directory that the password is of; nil: it is ours.
 	Upstream *flow.Upstream
 	// Link says that the account with their address is not tied to the
-	// directory yet: whose it is has to sign in to it once.
-	Link *flow.Link
+	// directory yet, which Elsewhere names: whose it is has to sign in to it once.
+	Link      *flow.Link
+	Elsewhere *flow.Elsewhere
 }
 
 // id is that of the account; empty: there is none yet.

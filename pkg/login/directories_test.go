@@ -227,12 +227,15 @@ func TestWhoIsRightThereAndNotLetInHere(t *testing.T) {
 		ann := r.Person(t, "ann@example.test")
 		linked := &linker{}
 		r.Login.Linker = linked
-		d.people["annie right"] = &login.Arrival{Link: &flow.Link{UserID: ann.ID, Label: "annie", Upstream: flow.Upstream{Provider: there, Issuer: "ldap:corp", Subject: "2"}}}
+		d.people["annie right"] = &login.Arrival{Elsewhere: &flow.Elsewhere{Provider: there, Name: "Corp"}, Link: &flow.Link{UserID: ann.ID, Email: "ann@example.test", Label: "annie", At: time.Now(), Upstream: flow.Upstream{Provider: there, Issuer: "ldap:corp", Subject: "2"}}}
 		b := r.Browser()
 		at := r.Begin(t, b, "")
 		answer := b.Submit(at, "username", "annie", "password", "right")
-		if answer.Status != http.StatusOK || !strings.Contains(answer.Body, "already has your address") || b.Cookie(stage.SessionCookie) != "" {
-			t.Fatalf("status %d, want the form with the way forward", answer.Status)
+		if to := stage.Follow(t, answer); !stage.IsPage(to, "/login/link") || b.Cookie(stage.SessionCookie) != "" {
+			t.Fatalf("led to %q, want the page that tells the way forward", to)
+		}
+		if body := b.Get(at).Body; !strings.Contains(body, `value="ann@example.test"`) || !strings.Contains(body, "Corp") {
+			t.Error("the form does not ask for the account of the address")
 		}
 		r.Person(t, "ben@example.test")
 		stage.Follow(t, b.Submit(at, "username", "ann@example.test", "password", stage.Password))

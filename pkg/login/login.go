@@ -12,7 +12,6 @@ import (
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/fault"
-	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login/visit"
 	"github.com/portico-id/portico/pkg/protocol"
@@ -228,7 +227,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	who, err := h.attempt(r.Context(), v, h.device(r), form["username"], form["password"])
 	switch {
 	case err == nil && who.Link != nil:
-		return h.askOwner(w, r, v, e, who.Link)
+		return h.askOwner(w, r, v, who)
 	case err == nil:
 		return h.Welcome(w, r, v.Flow, who.User, Proof{AMR: []string{protocol.AMRPassword}, Remember: e.remember, Upstream: who.Upstream})
 	case fault.Is(err, fault.Unauthenticated):
@@ -261,13 +260,12 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 
 // askOwner keeps a sign-in to a directory whose address an account here has,
 // and asks for the sign-in to that account: it ties the two (security §11.10).
-func (h *Handler) askOwner(w http.ResponseWriter, r *http.Request, v *visit.Visit, e entry, link *flow.Link) error {
-	v.Flow.Link = link
+func (h *Handler) askOwner(w http.ResponseWriter, r *http.Request, v *visit.Visit, who *Arrival) error {
+	v.Flow.Link, v.Flow.Elsewhere = who.Link, who.Elsewhere
 	if err := h.Dispatcher.flows.Save(r.Context(), v.Flow); err != nil {
 		return err
 	}
-	e.username, e.problem = prefill(v), templates.DirectoryLink
-	return h.draw(w, r, http.StatusOK, v, e)
+	return h.Kit.SeeOther(w, r, at(protocol.PathLoginLink, v.Flow.ID))
 }
 
 // busyFor is how long a person waits at least when we cannot answer.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/federation/ldap"
+	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/login"
 	"github.com/portico-id/portico/pkg/user"
 )
@@ -37,7 +38,7 @@ func (d directories) Authenticate(ctx context.Context, allows func(way string) b
 		return nil, err
 	case out.Decision == federation.Proof:
 		out.Link.Email = out.User.Email // what the form asks for next
-		return &login.Arrival{Link: out.Link}, nil
+		return &login.Arrival{Link: out.Link, Elsewhere: &flow.Elsewhere{Provider: p.ID, Name: p.Name}}, nil
 	case out.Refusal == nil:
 		return &login.Arrival{User: out.User, Upstream: out.Upstream}, nil
 	case out.Refusal.Code == federation.CodeDisabled:
