@@ -261,3 +261,6 @@ func signIn(t testing.TB, s *stage.Stage, p *provider) (*federation.Person, erro
 	}
 	return up.Finish(t.Context(), p.authorize(t, to), "the nonce", verifier, callback)
 }
+
+// newRequest returns a request with the headers of the last token request.
+func newRequest(p *provider) *http.Request { return &http.Request{Header: p.sent} }

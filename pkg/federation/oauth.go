@@ -36,17 +36,23 @@ func (s *Service) newOAuth(p *Provider, plain string) *plainOAuth {
 }
 
 func (o *plainOAuth) config(redirectURI string) *oauth2.Config {
-	std := presets[o.p.Kind]
+	at := o.p.endpoints()
 	return &oauth2.Config{
 		ClientID: o.p.Settings.ClientID, ClientSecret: o.secret, RedirectURL: redirectURI, Scopes: o.p.scopes(),
-		Endpoint: oauth2.Endpoint{
-			AuthURL: or(o.p.Settings.AuthURL, std.authorize), TokenURL: or(o.p.Settings.TokenURL, std.token), AuthStyle: oauth2.AuthStyleInParams,
-		},
+		Endpoint: oauth2.Endpoint{AuthURL: at.authorize, TokenURL: at.token, AuthStyle: oauth2.AuthStyleInParams},
 	}
 }
 
-// api is where the provider tells who somebody is.
-func (o *plainOAuth) api() string { return or(o.p.Settings.UserinfoURL, presets[o.p.Kind].api) }
+// endpoints are where an OAuth provider is asked: as the settings say, else
+// below the issuer of a GitHub of one's own, else as the preset says.
+func (p *Provider) endpoints() preset {
+	at, set := presets[p.Kind], &p.Settings
+	if p.Kind == GitHub && p.issuer() != at.issuer {
+		at.authorize, at.token, at.api = p.issuer()+"/login/oauth/authorize", p.issuer()+"/login/oauth/access_token", p.issuer()+"/api/v3/user"
+	}
+	at.authorize, at.token, at.api = or(set.AuthURL, at.authorize), or(set.TokenURL, at.token), or(set.UserinfoURL, at.api)
+	return at
+}
 
 // Begin implements Upstream (RFC 6749 §4.1.1, RFC 7636 §4.3).
 func (o *plainOAuth) Begin(_ context.Context, state, _, verifier, redirectURI string) (string, error) {
@@ -99,7 +105,7 @@ func gitHub(ctx context.Context, o *plainOAuth, accessToken string) (*Person, er
 		Name    string      `json:"name"`
 		Picture string      `json:"avatar_url"`
 	}
-	if err := ask(ctx, o.http, o.api(), accessToken, &account); err != nil {
+	if err := ask(ctx, o.http, o.p.endpoints().api, accessToken, &account); err != nil {
 		return nil, err
 	}
 	id, err := account.ID.Int64() // never the login: it can be renamed, and given to somebody else
@@ -111,7 +117,7 @@ func gitHub(ctx context.Context, o *plainOAuth, accessToken string) (*Person, er
 		Primary  bool   `json:"primary"`
 		Verified bool   `json:"verified"`
 	}
-	err = ask(ctx, o.http, o.api()+"/emails", accessToken, &addresses)
+	err = ask(ctx, o.http, o.p.endpoints().api+"/emails", accessToken, &addresses)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +146,7 @@ func facebook(ctx context.Context, o *plainOAuth, accessToken string) (*Person, 
 		Last  string `json:"last_name"`
 		Email string `json:"email"`
 	}
-	if err := ask(ctx, o.http, o.api()+"?"+q.Encode(), accessToken, &account); err != nil {
+	if err := ask(ctx, o.http, o.p.endpoints().api+"?"+q.Encode(), accessToken, &account); err != nil {
 		return nil, err
 	}
 	if _, err := strconv.ParseUint(account.ID, 10, 64); err != nil {

@@ -250,6 +250,7 @@ func TestASlowProviderIsNotWaitedFor(t *testing.T) {
 	stop := make(chan struct{})
 	defer close(stop)
 	p.serve["/token"] = func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
 		select {
 		case <-stop:
 		case <-r.Context().Done():

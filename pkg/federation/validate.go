@@ -45,7 +45,7 @@ const Local = "local"
 func (s *Service) validate(p *Provider, plain string) error {
 	p.Name = strings.TrimSpace(p.Name)
 	if p.Name == "" {
-		p.Name = presets[p.Kind].name
+		p.Name = or(presets[p.Kind].name, p.ID)
 	}
 	switch {
 	case !providerID.MatchString(p.ID) || p.ID == Local:
@@ -86,6 +86,10 @@ func (s *Service) validateKind(p *Provider) error {
 		return s.validTenant(set.Issuer)
 	case presets[p.Kind].openid && set.AuthURL+set.TokenURL+set.UserinfoURL != "":
 		return invalid("authorization_endpoint", "an OpenID provider tells its endpoints itself", set.AuthURL)
+	case set.AuthURL+set.TokenURL+set.UserinfoURL != "" && set.Issuer == "":
+		// Accounts of another server must not pass for those of the same number
+		// at the one that the preset names.
+		return invalid("issuer", "a server of another address has another issuer: name it", "")
 	}
 	return nil
 }
