@@ -59,11 +59,16 @@ func idOf(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[1], answer.ID)
 }
 
-// provide adds a provider that people may sign in with: provide google
+// provide adds a provider that people may sign in with: provide google, or of
+// another kind: provide corp ldap
 func provide(ts *testscript.TestScript, _ bool, args []string) {
 	ctx := context.Background()
 	d, err := storage.OpenDurable(ctx, ts.Getenv("DB"), storage.DurableOptions{})
 	ts.Check(err)
-	ts.Check(d.Federation.PutProvider(ctx, federation.Provider{ID: args[0], Kind: federation.Google, Name: args[0]}))
+	kind := federation.Google
+	if len(args) > 1 {
+		kind = federation.Kind(args[1])
+	}
+	ts.Check(d.Federation.PutProvider(ctx, federation.Provider{ID: args[0], Kind: kind, Name: args[0]}))
 	ts.Check(d.Close())
 }

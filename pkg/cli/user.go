@@ -19,7 +19,7 @@ import (
 func (sh *shell) userCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "Manage people"}
 	cmd.AddCommand(sh.userCreate(), sh.userInvite(), sh.userInvitations(), sh.userUninvite(), sh.userList(), sh.userPassword(), sh.userImport(),
-		sh.userRecover(), sh.userRecoverApprove(), sh.userRecoveries(), sh.userFactors(),
+		sh.userRecover(), sh.userRecoverApprove(), sh.userRecoveries(), sh.userFactors(), sh.userLink(),
 		sh.userSwitch("disable", "Sign a person out everywhere and refuse them", true),
 		sh.userSwitch("enable", "Let a disabled person sign in again", false))
 	return cmd

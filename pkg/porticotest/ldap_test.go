@@ -144,6 +144,21 @@ func TestADirectoryTiesToAnAccountAfterItsProof(t *testing.T) {
 	}
 }
 
+func TestAnOperatorTiesADirectoryToAnAccount(t *testing.T) {
+	s := porticotest.New(t)
+	dir := corp(t, s)
+	alice, err := s.Users.ByIdentifier(t.Context(), server.DemoPeople[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Federation.Appoint(t.Context(), alice.ID, "corp", dir.UUID("uid=dora,"+corpPeople), "shell"); err != nil {
+		t.Fatal(err)
+	}
+	if who := told(t, s, porticotest.Web, enterBy(s, s.NewBrowser(), porticotest.Web, "dora", "of-dora")); who["sub"] != alice.ID {
+		t.Errorf("signed in as %v", who)
+	}
+}
+
 func TestADirectoryThatIsDownKeepsNobodyElseOut(t *testing.T) {
 	s := porticotest.New(t)
 	dir := corp(t, s)

@@ -226,6 +226,22 @@ func (s *SlapdServer) Change(ldif string) {
 	}
 }
 
+// UUID returns the entryUUID of an entry.
+func (s *SlapdServer) UUID(dn string) string {
+	s.t.Helper()
+	ctx, cancel := within(startLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(s.modify), "ldapsearch"), "-x", "-LLL", "-H", s.URL(),
+		"-D", SlapdAdmin, "-w", SlapdPassword, "-s", "base", "-b", dn, "entryUUID")
+	cmd.Env = append(os.Environ(), "LDAPNOINIT=1")
+	out, err := cmd.Output()
+	_, id, found := strings.Cut(string(out), "entryUUID: ")
+	if err != nil || !found {
+		s.t.Fatalf("ldapsearch %s: %v: %s", dn, err, tail(out))
+	}
+	return strings.TrimSpace(id)
+}
+
 // Said is what the server has logged: a line for each operation, without
 // passwords.
 func (s *SlapdServer) Said() string { return string(readFrom(s.log, 0)) }
