@@ -83,7 +83,7 @@ func (h *Handler) beginLink(w http.ResponseWriter, r *http.Request, v *room.Visi
 		return h.unlinked(w, r, v, p, "off", audit.IdentityRefused, err)
 	}
 	to, err := h.depart(w, r, trip{
-		purpose: toLink, provider: p.ID, user: v.User.ID, session: v.Session.ID, asked: wish{prompt: protocol.PromptSelectAccount},
+		purpose: toLink, provider: p.ID, user: v.User.ID, session: v.Session.ID, wish: choose,
 	})
 	if err != nil {
 		return h.unlinked(w, r, v, p, problemOf(err), "", err)

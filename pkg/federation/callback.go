@@ -169,7 +169,7 @@ func fresh(t trip, who *Person) error {
 	case json.Number:
 		at, _ = v.Int64()
 	}
-	if !t.asked.fresh || at == 0 || at >= t.left-int64(skew/time.Second) {
+	if t.wish != anew || at == 0 || at >= t.left-int64(skew/time.Second) {
 		return nil
 	}
 	return fault.New(fault.Denied, codeStale, "The other service did not ask who is there.").
@@ -212,6 +212,5 @@ func (h *Handler) signedIn(w http.ResponseWriter, r *http.Request, t trip, answe
 // welcome lets in whom a provider knows. What they proved there is one factor
 // unless the operator trusts the provider's word on it.
 func (h *Handler) welcome(w http.ResponseWriter, r *http.Request, v *visit.Visit, who *Person, in *Outcome) error {
-	v.Flow.Link = nil // what waited for another proof has got none
 	return h.Greeter.Welcome(w, r, v.Flow, in.User, login.Proof{AMR: who.AMR, Upstream: in.Upstream})
 }

@@ -3,14 +3,11 @@ package federation
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/portico-id/portico/pkg/account/room"
 	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/audit"
-	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
@@ -146,7 +143,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, v *visit.Visit, 
 	if err := h.Opener.Flows.Save(r.Context(), v.Flow); err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	t := trip{purpose: toSignIn, provider: p.ID, flow: v.Flow.ID, asked: wishOf(v)}
+	t := trip{purpose: toSignIn, provider: p.ID, flow: v.Flow.ID, wish: wishOf(v)}
 	to, err := h.depart(w, r, t)
 	if err != nil {
 		return h.unready(w, r, v, p, err)
@@ -197,172 +194,4 @@ func (h *Handler) provider(ctx context.Context, id string) (*Provider, error) {
 // barred is a way that people may not go.
 func barred(rule, say string) *fault.Error {
 	return fault.New(fault.Denied, "way_not_allowed", say).Under(rule)
-}
-
-// Purposes of a trip to a provider.
-const (
-	toSignIn  = "sign in"
-	toLink    = "link"
-	toSignOut = "sign out"
-)
-
-// trip is what we need to know when a browser comes back from a provider. It
-// waits here; the browser takes along nothing but the state that opens it.
-type trip struct {
-	purpose, provider string
-	nonce, verifier   string
-	browser           string // fingerprint of its cookie
-	flow              string // toSignIn
-	asked             wish   // toSignIn
-	user, session     string // toLink: who asked, in which session
-	left              int64  // when, in Unix seconds
-}
-
-func (t trip) values() url.Values {
-	return url.Values{
-		"purpose": {t.purpose}, "provider": {t.provider}, "nonce": {t.nonce}, "verifier": {t.verifier}, "browser": {t.browser},
-		"flow": {t.flow}, "prompt": {t.asked.prompt}, "fresh": {strconv.FormatBool(t.asked.fresh)},
-		"user": {t.user}, "session": {t.session}, "left": {strconv.FormatInt(t.left, 10)},
-	}
-}
-
-func tripOf(v url.Values) trip {
-	left, _ := strconv.ParseInt(v.Get("left"), 10, 64) // we wrote it
-	return trip{
-		purpose: v.Get("purpose"), provider: v.Get("provider"), nonce: v.Get("nonce"), verifier: v.Get("verifier"), browser: v.Get("browser"),
-		flow: v.Get("flow"), asked: wish{v.Get("prompt"), v.Get("fresh") == "true"}, user: v.Get("user"), session: v.Get("session"), left: left,
-	}
-}
-
-// wish is how the provider is to ask people (OIDC Core §3.1.2.1).
-type wish struct {
-	prompt string // empty: as it likes
-	fresh  bool   // its own session must not do
-}
-
-// wishOf passes on what the application wants: without it a session at the
-// provider would sign the same person in again, silently.
-func wishOf(v *visit.Visit) wish {
-	q := &v.Flow.Request
-	age := q.MaxAge
-	if age == nil && v.Client != nil {
-		age = v.Client.DefaultMaxAge
-	}
-	switch {
-	case q.HasPrompt(protocol.PromptLogin), age != nil && v.Session != nil:
-		return wish{protocol.PromptLogin, true}
-	case v.Flow.OtherAccount, q.HasPrompt(protocol.PromptSelectAccount):
-		return wish{protocol.PromptSelectAccount, false}
-	}
-	return wish{}
-}
-
-// depart prepares a trip and returns where the browser goes. State, nonce and
-// verifier are new for each, and worthless in another browser (RFC 9700 §2.1,
-// §4.7).
-func (h *Handler) depart(w http.ResponseWriter, r *http.Request, t trip) (string, error) {
-	ctx := r.Context()
-	t.nonce, t.verifier = secret.New(secret.UpstreamNonce), secret.New(secret.UpstreamVerifier)
-	t.browser = h.Fingerprint.Of(secret.BrowserCookie, h.Kit.Cookies.Browser(w, r))
-	t.left = clock.Now().Unix()
-	state, err := h.Opener.Flows.Await(ctx, t.values())
-	if err != nil {
-		return "", err
-	}
-	up, _, err := h.Places.Upstream(ctx, t.provider)
-	if err != nil {
-		return "", err
-	}
-	to, err := up.Begin(ctx, state, t.nonce, t.verifier, h.callback(t.provider))
-	if err != nil || t.asked.prompt == "" {
-		return to, err
-	}
-	return withParam(to, protocol.Prompt, t.asked.prompt)
-}
-
-// callback is the redirect URI of a provider, from the configured issuer.
-func (h *Handler) callback(id string) string {
-	return h.Kit.URL(protocol.PathLoginCallback + "/" + id)
-}
-
-func withParam(address, name, value string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", fault.As(err)
-	}
-	q := u.Query()
-	q.Set(name, value)
-	u.RawQuery = q.Encode()
-	return u.String(), nil
-}
-
-// leave sends the browser to an address of a provider, by GET.
-func leave(w http.ResponseWriter, to string) error {
-	w.Header().Set("Location", to)
-	w.WriteHeader(http.StatusSeeOther)
-	return nil
-}
-
-// trouble is why a sign-in elsewhere did not count.
-type trouble struct {
-	problem string     // code of the words that the person reads
-	event   audit.Name // empty: recorded already
-	why     error      // for the operator
-}
-
-// problems are the codes of the words for the faults of a sign-in elsewhere.
-// Those about an account here all read the same: nobody learns whether there
-// is one.
-var problems = map[string]string{
-	codeUnavailable:     "busy",
-	CodeCancelled:       "cancelled",
-	CodeUnverified:      "refused",
-	CodeLocalUnverified: "refused",
-	CodeNoEmail:         "refused",
-	CodeNoAccount:       "refused",
-	CodeDisabled:        "refused",
-	CodeDomain:          "domain",
-	CodeLinked:          "taken",
-	codeStale:           "stale",
-}
-
-// problemOf returns the code of the words for why a sign-in did not count.
-func problemOf(err error) string {
-	if code, ok := problems[fault.CodeOf(err)]; ok {
-		return code
-	} else if fault.Is(err, fault.Unavailable) {
-		return "busy"
-	}
-	return "failed"
-}
-
-// failed tells the operator why, and the person in the sign-in form, where the
-// other ways are. Nothing else changed.
-func (h *Handler) failed(w http.ResponseWriter, r *http.Request, v *visit.Visit, p *Provider, why trouble) error {
-	ctx, f := r.Context(), v.Flow
-	h.note(r, p, why, audit.Event{ClientID: f.Request.ClientID})
-	f.Elsewhere = &flow.Elsewhere{Provider: p.ID, Name: p.Name, Problem: why.problem}
-	// Losing to another request of the same tab costs the words, no more.
-	if err := h.Opener.Flows.Save(ctx, f); err != nil && !fault.Is(err, fault.Conflict) {
-		return err
-	}
-	return h.Kit.SeeOther(w, r, at(protocol.PathLogin, f.ID))
-}
-
-// note records a sign-in elsewhere that did not count, for audit and explain.
-// Without an event the audit has it already.
-func (h *Handler) note(r *http.Request, p *Provider, why trouble, e audit.Event) {
-	h.Kit.Refused(r, why.why)
-	if why.event == "" {
-		return
-	}
-	f := fault.As(why.why)
-	e.Name, e.Data = why.event, map[string]string{"reason": f.Rule}
-	if f.Rule == "" {
-		e.Data["reason"] = f.Code
-	}
-	if p != nil {
-		e.Data["provider"] = p.ID
-	}
-	h.Audit.Record(r.Context(), e)
 }

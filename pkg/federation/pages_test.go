@@ -280,6 +280,9 @@ func TestTheStateIsOursAndComesBackOnce(t *testing.T) {
 			if r.session(t, b) != nil {
 				t.Error("somebody is signed in")
 			}
+			if n := r.events(audit.IdentityRefused); tt.status == http.StatusForbidden && n != 1 {
+				t.Errorf("%d events %s, want one", n, audit.IdentityRefused)
+			}
 		})
 	}
 }
@@ -355,12 +358,11 @@ func TestNoPasswordWhereTheApplicationTakesNone(t *testing.T) {
 	if r.session(t, b) != nil || strings.Contains(known.Body, "/register?") || strings.Contains(known.Body, "/recover?") {
 		t.Error("a password leads on all the same")
 	}
-	// Who makes an account with a password by another way is not let in either.
-	r.allows(t)
-	over := r.Begin(t, b, "prompt=create")
-	r.allows(t, "corp")
-	if a := b.Submit(over, "name", "Dan", "email", "dan@example.test", "password", "correct horse battery staple"); a.Status == http.StatusSeeOther && strings.HasPrefix(a.Location, stage.Redirect) {
-		t.Errorf("signing up led to %q", a.Location)
+	// Who makes an account with a password is not let in by it either.
+	at := stage.Follow(t, b.Submit(r.Begin(t, b, "prompt=create"), "name", "Dan", "email", "dan@example.test", "password", "seventeen grey umbrellas"))
+	a := b.Submit(at, "code", r.Letters.Last(t, "dan@example.test").Code)
+	if a.Status != http.StatusForbidden || r.session(t, b) != nil || !strings.Contains(a.Body, "takes another way to sign in") {
+		t.Errorf("signing up: %d %q", a.Status, a.Location)
 	}
 }
 
@@ -435,6 +437,21 @@ func TestARequestThatIsOverLeadsBack(t *testing.T) {
 	}
 	if r.events(audit.LoginSucceeded) != sessions || len(r.at.answers) != 1 {
 		t.Error("a request that is over signed somebody in")
+	}
+}
+
+func TestWhoIsPastTheSignInGoesOn(t *testing.T) {
+	r := newRig(t)
+	b := r.Browser()
+	page := r.Begin(t, b, "")
+	form := stage.Hidden(b.Get(page).Body)
+	form.Set("provider", "corp")
+	at := stage.Follow(t, b.Submit(page, "username", ann, "password", stage.Password))
+	if !stage.IsPage(at, "/consent") {
+		t.Fatalf("led to %q", at)
+	}
+	if to := stage.Follow(t, b.Post("/login/with?"+query(t, page), form)); to != at || len(r.at.sent) != 0 {
+		t.Errorf("the button of the form before leads to %q, want %q", to, at)
 	}
 }
 
@@ -520,6 +537,22 @@ func TestTheAddressOfAnAccountHereIsProven(t *testing.T) {
 		}
 		if len(r.identities(t, r.ann)) != 0 {
 			t.Error("it is linked")
+		}
+	})
+	t.Run("security §11.10 by another account that its owner linked before", func(t *testing.T) {
+		r := newRig(t)
+		r.says(func(p *federation.Person) { p.Email, p.Subject = "ann@elsewhere.test", "ann-at-hub" })
+		mine := r.signIn(t, ann)
+		stage.Follow(t, back(mine, "hub", r.link(t, mine, "hub")))
+		r.says(annThere)
+		b := r.Browser()
+		at := r.through(t, b, "corp")
+		r.says(func(p *federation.Person) { p.Email, p.Subject = "ann@elsewhere.test", "ann-at-hub" })
+		if to := r.allow(t, b, stage.Follow(t, back(b, "hub", r.begin(t, b, "/login?"+query(t, at), "hub")))); to != stage.Granted {
+			t.Fatalf("led to %q", to)
+		}
+		if got := r.identities(t, r.ann); len(got) != 2 {
+			t.Errorf("Ann has %+v", got)
 		}
 	})
 	t.Run("a wrong password links nothing, and the form still says what for", func(t *testing.T) {

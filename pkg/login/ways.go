@@ -16,7 +16,7 @@ import (
 // Way is a provider whose accounts sign people in here.
 type Way struct{ ID, Name string }
 
-// Ways knows the providers. federation.Ways is one.
+// Ways knows the providers. federation.Handler is one.
 type Ways interface {
 	// Ways returns those that have a button, in its order.
 	Ways(ctx context.Context) ([]Way, error)
