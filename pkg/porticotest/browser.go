@@ -25,6 +25,8 @@ type Browser struct {
 	counting sync.Mutex // guards Requests
 	// Header is sent with every request, as a proxy or an extension adds one.
 	Header http.Header
+	// Authenticator answers the pages that ask for a code of it; nil: none does.
+	Authenticator *Authenticator
 }
 
 // NewBrowser returns a browser that has never been here.

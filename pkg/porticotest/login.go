@@ -66,10 +66,12 @@ func (s *Server) AuthorizeURL(app App, scope string, extra ...string) string {
 func (b *Browser) SignIn(address, email string) *Page {
 	b.tb.Helper()
 	page := b.Get(address)
-	for range 4 {
+	for range 5 {
 		switch {
 		case page.Left:
 			return page
+		case page.Has("factor-submit") && b.Authenticator != nil:
+			page = page.Submit(map[string]string{"code": b.Authenticator.Code()}, "", "")
 		case page.Has("login-submit"):
 			page = page.Submit(map[string]string{"username": email, "password": server.DemoPassword}, "", "")
 		case page.Has("consent-allow"):
