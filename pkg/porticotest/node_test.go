@@ -35,6 +35,12 @@ const scenarioBound = 90 * time.Second
 // browser of its own on the other side of the script's pipes.
 func playScenario(t *testing.T, s *porticotest.Server, script, name string, args ...string) {
 	t.Helper()
+	playScenarioWith(t, s, s.NewBrowser(), script, name, args...)
+}
+
+// playScenarioWith is playScenario with a browser at hand.
+func playScenarioWith(t *testing.T, s *porticotest.Server, b *porticotest.Browser, script, name string, args ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), scenarioBound)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", append([]string{script, name, s.URL}, args...)...)
@@ -52,7 +58,7 @@ func playScenario(t *testing.T, s *porticotest.Server, script, name string, args
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("node does not start: %v", err)
 	}
-	serveVisits(t, s, questions, answers)
+	serveVisits(t, b, questions, answers)
 	_ = answers.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%s %s: %v\n%s", script, name, err, problems.String())
@@ -75,9 +81,8 @@ type visited struct {
 	Text   string     `json:"text,omitempty"`
 }
 
-func serveVisits(t *testing.T, s *porticotest.Server, questions io.Reader, answers io.Writer) {
+func serveVisits(t *testing.T, b *porticotest.Browser, questions io.Reader, answers io.Writer) {
 	t.Helper()
-	b := s.NewBrowser()
 	for lines := bufio.NewScanner(questions); lines.Scan(); {
 		var q question
 		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
@@ -100,8 +105,10 @@ func serveVisits(t *testing.T, s *porticotest.Server, questions io.Reader, answe
 // walkPages signs in and decides until no page asks for it.
 func walkPages(b *porticotest.Browser, q question) *porticotest.Page {
 	page := b.Get(q.Visit)
-	for range 4 {
+	for range 5 {
 		switch {
+		case page.Has("factor-submit") && b.Authenticator != nil:
+			page = page.Submit(map[string]string{"code": b.Authenticator.Code()}, "", "")
 		case page.Has("login-submit"):
 			page = page.Submit(map[string]string{"username": q.As, "password": server.DemoPassword}, "", "")
 		case page.Has("consent-allow"):
@@ -189,4 +196,15 @@ func TestClientsOfAnIssuerWithAPath(t *testing.T) {
 		a := newGoApp(t, s, app)
 		a.idToken(t, a.login(t, s), goNonce)
 	})
+}
+
+// RFC 9470: an application that we did not write asks for what an API demands.
+// The person signed in before they had an authenticator app.
+func TestStepUpWithOpenIDClient(t *testing.T) {
+	needNode(t)
+	s := porticotest.New(t)
+	b := s.NewBrowser()
+	b.SignIn(s.AuthorizeURL(porticotest.Web, "openid"), server.DemoPeople[0])
+	b.Authenticator = s.AddAuthenticator(server.DemoPeople[0])
+	playScenarioWith(t, s, b, "stepup.mjs", "stepUp")
 }
