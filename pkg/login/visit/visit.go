@@ -188,6 +188,7 @@ func (o *Opener) missing(ctx context.Context, v *Visit) (assurance.Step, error) 
 	if v.Flow.OtherAccount && !v.Flow.FreshLogin {
 		in.Session = nil
 	}
+	v.Demand.Asked = assurance.Asked(&v.Flow.Request)
 	if v.User != nil {
 		in.Leaving = !v.User.DeleteAt.IsZero()
 		in.TermsDue = o.TermsVersion != "" && v.User.TermsVersion != o.TermsVersion
