@@ -41,13 +41,24 @@ func (s *Service) Arrived(ctx context.Context, state string) (url.Values, error)
 	return s.unpark(ctx, secret.UpstreamState, state, "RFC 6749 §10.12 the state is one that we sent, and comes back once")
 }
 
+// Hold is Park for what a page of ours asked of a browser: nothing that a
+// stranger sent is kept under its id.
+func (s *Service) Hold(ctx context.Context, params url.Values) (id string, err error) {
+	return s.park(ctx, secret.Ceremony, params, s.cfg.ParkTTL)
+}
+
+// Claim is Unpark for Hold.
+func (s *Service) Claim(ctx context.Context, id string) (url.Values, error) {
+	return s.unpark(ctx, secret.Ceremony, id, "WebAuthn §13.4.3 the challenge is ours, lasts minutes and is answered once")
+}
+
 func (s *Service) park(ctx context.Context, kind secret.Kind, params url.Values, life time.Duration) (id string, err error) {
 	value := params.Encode()
 	if len(value) > parkLimit {
 		return "", fault.New(fault.TooLarge, "invalid_request", "The request is too large.").
 			Under("RFC 6749 §3.1 the size of a request is bounded")
 	}
-	if err := s.brake(ctx); err != nil {
+	if err := s.brakeOf(ctx, s.ruleOf(kind)); err != nil {
 		return "", err
 	}
 	id = secret.New(kind)
@@ -69,7 +80,7 @@ func (s *Service) unpark(ctx context.Context, kind secret.Kind, id, rule string)
 	} else if err != nil {
 		return nil, fmt.Errorf("flow: unpark: %w", err)
 	}
-	s.release(ctx)
+	s.releaseOf(ctx, s.ruleOf(kind))
 	plain, err := open(id, rec.Value)
 	if err != nil {
 		return nil, fmt.Errorf("flow: unpark: %w", err)

@@ -37,6 +37,7 @@ const (
 	UpstreamVerifier  Kind = "ptuv"  // its code verifier
 	ConfirmLink       Kind = "ptl"   // the link of a mail: sign-up, invitation, reset, change of address
 	TrustedBrowser    Kind = "ptt"   // a browser that is not asked for a second factor
+	Ceremony          Kind = "ptw"   // one use of a passkey that was asked for
 	RecoveryCode      Kind = "ptrc"  // of the list for who lost their factors; only its fingerprint has the kind
 	ConfirmCode       Kind = "ptcd"  // the code of a mail; only its fingerprint has the kind
 )

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -24,8 +25,9 @@ type Fields map[string]string
 // Form reads the body of a page form, of at most limit bytes. The query is not
 // looked at. A body of another type, a field sent twice, a NUL byte, invalid
 // UTF-8, a field above 8 KiB and more than 64 fields are refused; values are
-// otherwise as they came, because a password may hold anything.
-func Form(r *http.Request, limit int64) (Fields, error) {
+// otherwise as they came, because a password may hold anything. A field whose
+// name is among long may have twice that: what a machine writes.
+func Form(r *http.Request, limit int64, long ...string) (Fields, error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, WithStatus(http.StatusUnsupportedMediaType,
@@ -43,7 +45,7 @@ func Form(r *http.Request, limit int64) (Fields, error) {
 		if pair == "" {
 			continue
 		}
-		name, value, err := readPair(pair)
+		name, value, err := readPair(pair, long)
 		if err != nil {
 			return nil, err
 		}
@@ -55,14 +57,18 @@ func Form(r *http.Request, limit int64) (Fields, error) {
 	return fields, nil
 }
 
-func readPair(pair string) (name, value string, err error) {
+func readPair(pair string, long []string) (name, value string, err error) {
 	rawName, rawValue, _ := strings.Cut(pair, "=")
 	name, errName := url.QueryUnescape(rawName)
 	value, errValue := url.QueryUnescape(rawValue)
+	most := maxFieldBytes
+	if slices.Contains(long, name) {
+		most = 2 * maxFieldBytes
+	}
 	switch {
 	case errName != nil || errValue != nil:
 		return "", "", badForm("a field is not encoded as a form")
-	case len(name) > maxFieldBytes || len(value) > maxFieldBytes:
+	case len(name) > maxFieldBytes || len(value) > most:
 		return "", "", fault.New(fault.TooLarge, "too_large", "A field of this form is too long.")
 	case strings.ContainsRune(name+value, 0):
 		return "", "", badForm("a field holds a NUL byte")

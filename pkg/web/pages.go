@@ -14,14 +14,19 @@ import (
 // person. A POST from another website is refused before h runs (CSRF), and a
 // GET on the wrong loopback name is sent to the issuer's.
 func (k *Kit) Pages(h Handler) http.Handler {
-	return k.OpenPages(func(w http.ResponseWriter, r *http.Request) error {
+	return k.OpenPages(k.ours(h))
+}
+
+// ours lets no other website post to h.
+func (k *Kit) ours(h Handler) Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := k.cross.Check(r); err != nil {
 			return errCrossOrigin.Because(err).
 				Compare("origin", k.origin, r.Header.Get("Origin")).
 				Compare("Sec-Fetch-Site", "same-origin", r.Header.Get("Sec-Fetch-Site"))
 		}
 		return h(w, r)
-	})
+	}
 }
 
 var errCrossOrigin = fault.New(fault.Denied, "cross_origin", "This form was sent from another website.").
@@ -36,6 +41,14 @@ func (k *Kit) OpenPages(h Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		return h(w, r)
 	}))
+}
+
+// Data is Pages for what scripts of our own pages ask: errors are JSON.
+func (k *Kit) Data(h Handler) http.Handler {
+	return k.With(k.WriteAPIError, func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", "no-store")
+		return k.ours(h)(w, r)
+	})
 }
 
 // BackLink leads out of an error page, back to the application.

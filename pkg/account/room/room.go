@@ -61,7 +61,11 @@ type Room struct {
 	// a second factor when they have one that may be used (security §11.9: no
 	// factor is got or lost by the password alone).
 	Fresh bool
-	Show  func(w http.ResponseWriter, r *http.Request, v *Visitor) error
+	// Long are fields of its form that a machine writes, and that may be long.
+	Long []string
+	// Connect lets scripts of the page call this server.
+	Connect bool
+	Show    func(w http.ResponseWriter, r *http.Request, v *Visitor) error
 	// Take takes a form whose token was checked; nil: the page has none.
 	Take func(w http.ResponseWriter, r *http.Request, v *Visitor, form web.Fields) error
 }
@@ -74,7 +78,7 @@ func (k *Keeper) Serve(w http.ResponseWriter, r *http.Request, in Room) error {
 	if err := in.allows(w, r.Method); err != nil {
 		return err
 	}
-	web.Policy{Private: true}.Set(w.Header())
+	web.Policy{Private: true, Connect: in.Connect}.Set(w.Header())
 	if r.Method == http.MethodPost {
 		if err := k.brake(r); err != nil {
 			return err
@@ -116,7 +120,7 @@ func (in Room) allows(w http.ResponseWriter, method string) error {
 }
 
 func (k *Keeper) take(w http.ResponseWriter, r *http.Request, in Room, v *Visitor) error {
-	form, err := web.Form(r, MaxForm)
+	form, err := web.Form(r, MaxForm, in.Long...)
 	if err != nil {
 		return err
 	}
