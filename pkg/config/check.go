@@ -139,6 +139,7 @@ func (c *Config) checkValues(at func(key string) string) []error {
 		add("redis_url", "want redis://host:6379 or rediss://host:6379")
 	}
 	c.checkMail(add)
+	c.checkPasskeys(add)
 	if c.EncryptionKeys != "" {
 		if _, err := secret.ParseKeys(c.EncryptionKeys); err != nil {
 			add("encryption_keys", "%v; make one with: openssl rand -base64 32", err)
