@@ -52,6 +52,7 @@ func OpenDurable(ctx context.Context, url string, opts DurableOptions) (*Durable
 		Browsers:         db.Browsers(),
 		Federation:       db.Federation(),
 		TOTPs:            db.TOTPs(),
+		Passkeys:         db.Passkeys(),
 		Keys:             db.Keys(),
 		Revocations:      db.Revocations(),
 		Audit:            db.Audit(),

@@ -20,6 +20,7 @@ import (
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/mail"
+	"github.com/portico-id/portico/pkg/passkey"
 	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/recovery"
 	"github.com/portico-id/portico/pkg/replay"
@@ -43,6 +44,7 @@ type Durable struct {
 	Browsers         factor.Store
 	Federation       federation.Store
 	TOTPs            totp.Store
+	Passkeys         passkey.Store
 	Keys             keyring.Store
 	Revocations      revocation.Ledger
 	Audit            audit.Store

@@ -71,7 +71,13 @@ func accountSamples(shop, evil *Client, alice, mallory Account) map[string]Page 
 			{ID: "a", Device: firefox, Address: "192.0.2.1", Since: at, LastSeen: at, This: true},
 			{ID: "b", Device: Device{}, Since: at.UTC(), LastSeen: at.UTC()},
 		}},
-		"sessions-alone": Sessions{Desk: in("/account/sessions", ""), Form: form, List: []SignedIn{{ID: "a", Device: firefox, Since: at, LastSeen: at, This: true}}},
+		"passkeys": Passkeys{Desk: in("/account/security", "factor"), Form: form, Options: "/account/security/passkeys/options", Name: firefox, List: []PasskeyEntry{
+			{ID: "a", Name: "Firefox, Windows", Added: at, Used: at, Synced: true}, {ID: "b", Name: "Key ring", Added: at}, {ID: "c", Name: "Old key", Added: at, Used: at, Suspended: true},
+		}},
+		"passkeys-none":    Passkeys{Desk: in("/account/security", ""), Form: form, Options: "/account/security/passkeys/options", Problem: PasskeyModel},
+		"passkeys-full":    Passkeys{Desk: in("/account/security", ""), Form: form, Full: true, List: []PasskeyEntry{{ID: "a", Name: "Key", Added: at}}, Problem: PasskeyMany},
+		"passkeys-hostile": Passkeys{Desk: in("/account/security", hostile), Form: bad, Options: "javascript:alert(1)", List: []PasskeyEntry{{ID: `"><script>`, Name: hostile, Added: at}}, Problem: FactorName, Wrong: `"><script>`},
+		"sessions-alone":   Sessions{Desk: in("/account/sessions", ""), Form: form, List: []SignedIn{{ID: "a", Device: firefox, Since: at, LastSeen: at, This: true}}},
 		"applications": Applications{Desk: in("/account/applications", "withdrawn"), Form: form, List: []Application{
 			{ID: "shop", Client: *shop, Since: at, Scopes: []string{"openid", "email"}, APIs: []API{{Name: "Orders", Audience: "https://orders.example.test", Scopes: []Scope{{"orders:read", "Read your orders"}}}, {Audience: "https://plain.example.test"}}},
 			{ID: "own", Client: Client{Name: "Staff"}, Since: at, Trusted: true},
@@ -141,7 +147,7 @@ func TestNavigationMarksThePage(t *testing.T) {
 // TestEveryButtonSaysWhatItDoes: several buttons of one name lead nobody who
 // listens to the page.
 func TestEveryButtonSaysWhatItDoes(t *testing.T) {
-	for _, name := range []string{"sessions", "applications", "identities"} {
+	for _, name := range []string{"sessions", "applications", "passkeys", "identities"} {
 		seen := map[string]bool{}
 		for _, n := range parse(t, draw(t, Frame{}, samples()[name])).named("button") {
 			label := attr(n, "aria-label")

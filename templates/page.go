@@ -89,6 +89,8 @@ type Login struct {
 	// Register, Recover and Switch are paths below the issuer for signing up,
 	// for a forgotten password, and for the account chooser; empty hides.
 	Register, Recover, Switch string
+	// Passkey is the way in by a passkey; nil hides it.
+	Passkey *AskPasskey
 }
 
 // Template implements Page.

@@ -42,6 +42,11 @@ func samples() map[string]Page {
 			Problem: WrongCredentials, Register: "javascript:alert(1)", Recover: `/\evil.example`, Switch: `"><script>`,
 		},
 		"login-own": Login{Form: form},
+		"login-passkey": Login{
+			Form: form, Client: shop, OfferRemember: true, Problem: PasskeyRefused, Ways: []Way{{"google", "Google"}}, With: "/login/with?flow=ptf_flow",
+			Passkey: &AskPasskey{Form: Form{Action: "/login/passkey?flow=ptf_flow", Token: "token"}, Options: "/login/passkey/options?flow=ptf_flow"},
+		},
+		"login-passkey-hostile": Login{Form: form, Client: evil, Passkey: &AskPasskey{Form: Form{Action: "//evil.example/", Flow: `"><script>`, Token: `'><script>`}, Options: "javascript:alert(1)"}},
 		"login-ways": Login{
 			Form: form, Client: shop, Ways: []Way{{"google", "Google"}, {"corp", "Example Corp"}}, With: "/login/with?flow=ptf_flow",
 			Problem: Elsewhere("cancelled", "Google"),

@@ -52,6 +52,7 @@ var drawable = []Page{
 	Security{},
 	Browsers{},
 	Apps{},
+	Passkeys{},
 	RecoverFactors{},
 	RecoverFactorsOver{},
 	FactorsRecovered{},

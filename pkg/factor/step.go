@@ -123,6 +123,7 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *vi
 		page.TrustDays = max(1, int(h.Browsers.For()/(24*time.Hour)))
 	}
 	page.Restart = v.Flow.Pends(v.Proving.ID)
+	web.Policy{Connect: kind == assurance.Passkey}.Set(w.Header()) // its script asks for the challenge
 	return h.Kit.Render(w, r, status, page)
 }
 
@@ -136,7 +137,7 @@ func tile(u *user.User) templates.Account {
 }
 
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, v *visit.Visit, ways []assurance.Factor, kind assurance.Factor) error {
-	form, err := web.Form(r, maxForm)
+	form, err := web.Form(r, maxForm, "credential")
 	if err != nil {
 		return err
 	}

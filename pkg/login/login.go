@@ -59,6 +59,8 @@ type Deps struct {
 	Directories Directories
 	// Ways knows the providers with whose accounts people may sign in. Nil: none.
 	Ways Ways
+	// Passkeys offers the way in by a passkey.
+	Passkeys bool
 	// Suspected hears of attacks that are suspected, by audit event. Nil:
 	// nobody does.
 	Suspected func(event string)
@@ -189,6 +191,7 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *vi
 	if v.User != nil {
 		page.Switch = at(PathAccount, id)
 	}
+	h.offerPasskey(w, v, &page)
 	return h.Kit.Render(w, r, status, page)
 }
 

@@ -32,28 +32,41 @@ func (s *Server) openFactors() {
 func (s *Server) policy() assurance.Policy {
 	p := assurance.Policy{Everyone: s.cfg.MFAEveryone, Grace: s.cfg.MFAGrace}
 	p.Roles, _ = assurance.ParseRoles(s.cfg.MFARoles) // checked when it was read
+	rp, _ := s.cfg.PasskeyRP()
 	for _, method := range s.cfg.MFAMethods {
-		p.Taken = append(p.Taken, assurance.Factor(method))
+		if kind := assurance.Factor(method); kind != assurance.Passkey || rp != "" {
+			p.Taken = append(p.Taken, kind)
+		}
 	}
 	return p
 }
 
 // factors are the pages of second factors.
 type factors struct {
-	steps *factor.Handler
-	apps  *totp.Handler
+	steps    *factor.Handler
+	apps     *totp.Handler
+	passkeys *passkeys // nil: none are taken
 }
 
-func (s *Server) openFactorPages(opener *visit.Opener, steps *login.Dispatcher, signIn *login.Handler) factors {
+func (s *Server) openFactorPages(opener *visit.Opener, steps *login.Dispatcher, signIn *login.Handler) (factors, error) {
 	rooms := s.rooms(opener, steps)
 	onward := &factor.Onward{Rooms: rooms}
+	methods, listers := []factor.Method{s.TOTP}, []factor.Lister{s.TOTP}
+	keys, err := s.openPasskeyPages(opener, signIn, rooms, onward)
+	if err != nil {
+		return factors{}, err
+	}
+	if keys != nil {
+		methods, listers = append(methods, keys.service), append(listers, keys.service)
+	}
 	return factors{
 		steps: factor.New(factor.Deps{
-			Kit: s.kit, Opener: opener, Steps: steps, Next: signIn, Methods: []factor.Method{s.TOTP}, Listers: []factor.Lister{s.TOTP},
+			Kit: s.kit, Opener: opener, Steps: steps, Next: signIn, Methods: methods, Listers: listers,
 			Browsers: s.browsers, Users: s.Users, Book: s.Factors, Rooms: rooms, Gate: s.gate(), Rules: s.limitRules(), Audit: s.audit,
 		}),
-		apps: &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: signIn, Onward: onward},
-	}
+		apps:     &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: signIn, Onward: onward},
+		passkeys: keys,
+	}, nil
 }
 
 // rooms lets people into the pages of their own account.
@@ -63,7 +76,7 @@ func (s *Server) rooms(opener *visit.Opener, steps *login.Dispatcher) *room.Keep
 
 // routes lists the pages of second factors. Those of kinds that are not taken
 // are not there.
-func (f factors) routes(page func(web.Handler) http.Handler, taken []assurance.Factor) []route {
+func (f factors) routes(page, data func(web.Handler) http.Handler, taken []assurance.Factor) []route {
 	list := []route{
 		{protocol.PathFactor, page(f.steps.Step)},
 		{protocol.PathEnrol, page(f.steps.Enrol)},
@@ -73,5 +86,5 @@ func (f factors) routes(page func(web.Handler) http.Handler, taken []assurance.F
 	if slices.Contains(taken, assurance.TOTP) {
 		list = append(list, route{protocol.PathAccountTOTP, page(f.apps.Account)})
 	}
-	return list
+	return append(list, f.passkeys.routes(page, data)...)
 }

@@ -77,7 +77,9 @@ func (s *Server) openHandlers(ctx context.Context) error {
 	provider, tokens := s.engine()
 	auth := s.clientAuthentication()
 	var e endpoints
-	s.pages(&e, provider)
+	if err := s.pages(&e, provider); err != nil {
+		return err
+	}
 	e.token = token.New(auth, provider)
 	e.userinfo = userinfo.New(userinfo.Config{
 		Issuer: s.cfg.Issuer, Tokens: tokens, Users: s.Users, Grants: s.durable.Grants, Clients: s.Clients, Keys: s.Keys,
@@ -121,7 +123,7 @@ func (s *Server) clientAuthentication() *clientauth.Authenticator {
 
 // pages joins the steps of a login: the authorization endpoint hands over to
 // the dispatcher, every step returns to it, and it ends with the finisher.
-func (s *Server) pages(e *endpoints, codes authorize.Codes) {
+func (s *Server) pages(e *endpoints, codes authorize.Codes) (err error) {
 	flows := flow.NewService(s.short.Flows, s.fingerprint, flow.Config{Gate: s.gate(), PerAddress: s.limitRules().FlowAddress})
 	policy := s.policy()
 	finisher := authorize.NewFinisher(authorize.FinisherDeps{
@@ -141,18 +143,22 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) {
 		Kit: s.kit, Dispatcher: dispatcher, Sessions: s.Sessions, Users: s.Users, Passwords: s.Passwords,
 		Gate: s.loginGate(), Rules: s.limitRules(), Spreads: s.short.Spreads, Suspected: s.metrics.Suspected,
 		Fingerprint: s.fingerprint, Audit: s.audit, Recover: s.Mail.Enabled(), Browsers: s.browsers, Linker: s.Federation, Directories: s.openDirectories(),
+		Passkeys: s.takesPasskeys(),
 	})
 	s.openElsewhere(e, opener, dispatcher)
 	e.recovery = s.openRecovery(opener, e.login)
 	e.wayBack = s.openFactorsPage(opener, e.login)
 	e.account = s.openAccount(opener, dispatcher)
-	e.factors = s.openFactorPages(opener, dispatcher, e.login)
+	if e.factors, err = s.openFactorPages(opener, dispatcher, e.login); err != nil {
+		return err
+	}
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
 	s.openSignup(e, opener, dispatcher)
 	e.logout = logout.New(logout.Deps{
 		Kit: s.kit, Issuer: s.cfg.Issuer, Sessions: s.Sessions, Users: s.Users, Clients: s.Clients, Hints: s.Keys, Parking: flows,
 		Upstream: e.elsewhere,
 	})
+	return nil
 }
 
 func (s *Server) openDiscovery(ctx context.Context) (*discovery.Document, error) {

@@ -65,7 +65,7 @@ func (s *Server) routes(e *endpoints) http.Handler {
 	below = append(below, forgotten(page, e)...)
 	below = append(below, rooms(page, e.account)...)
 	below = append(below, s.providers(page, open, e.elsewhere)...)
-	below = append(below, e.factors.routes(page, s.policy().Taken)...)
+	below = append(below, e.factors.routes(page, s.kit.Data, s.policy().Taken)...)
 	below = append(below, s.playground(page)...)
 	below = append(below, s.mailbox(page)...)
 	return s.mount(below, s.besides(document))

@@ -43,6 +43,7 @@ var belongings = []string{
 	"DELETE FROM confirmations WHERE user_id = ? AND user_id <> ''",
 	"DELETE FROM trusted_devices WHERE user_id = ?",
 	"DELETE FROM totps WHERE user_id = ?",
+	"DELETE FROM passkeys WHERE user_id = ?",
 	"DELETE FROM factor_recoveries WHERE user_id = ?",
 	"DELETE FROM upstream_sessions WHERE session_id IN (SELECT id FROM sessions WHERE user_id = ?)",
 	"DELETE FROM identities WHERE user_id = ?",

@@ -25,7 +25,7 @@ import (
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "totp", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back", "provider", "identity", "origin"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "totp", "passkey", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back", "provider", "identity", "origin"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -42,6 +42,7 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Confirmations.Create(ctx, confirm.Confirmation{ID: "mark", Purpose: confirm.SignUp}),
 		d.Browsers.Remember(ctx, factor.Browser{ID: "mark", Hash: "mark", UserID: "mark", ExpiresAt: epoch.Add(time.Hour)}, 1),
 		d.TOTPs.Create(ctx, totp.App{ID: "mark", UserID: "mark", Sealed: []byte("mark")}),
+		d.Passkeys.Create(ctx, newPasskey("mark", "mark")),
 		d.Keys.Add(ctx, newKey("mark"), time.Time{}), secretErr,
 		d.Revocations.Add(ctx, revocation.Entry{Kind: revocation.Token, ID: "mark", ExpiresAt: epoch.Add(time.Hour)}),
 		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),
@@ -90,6 +91,8 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("browser", true, err)
 	apps, err := d.TOTPs.OfUser(ctx, "mark")
 	note("totp", len(apps) > 0, err)
+	_, err = d.Passkeys.ByCredential(ctx, "credential-of-mark")
+	note("passkey", true, err)
 	keys, err := d.Keys.List(ctx)
 	note("key", len(keys) > 0, err)
 	secret, err := d.Keys.Secret(ctx, "mark", []byte("another"))

@@ -35,6 +35,8 @@ func fillValue(t *testing.T, v reflect.Value, n *int) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*n) * 1001)
+	case reflect.Uint32:
+		v.SetUint(uint64(*n) * 1001)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fillValue(t, v.Elem(), n)

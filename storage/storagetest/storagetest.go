@@ -36,6 +36,7 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"confirmations", Confirmations},
 		{"browsers", Browsers},
 		{"totps", TOTPs},
+		{"passkeys", Passkeys},
 		{"federation", Federation},
 		{"keys", Keys},
 		{"revocations", Revocations},
