@@ -71,7 +71,7 @@ func (sh *shell) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&sh.configFile, "config", "", "YAML configuration `file` (or PORTICO_CONFIG)")
 	root.PersistentFlags().StringVarP(&sh.output, "output", "o", "text", "text or json")
 	root.AddCommand(sh.devCommand(), sh.serveCommand(), sh.migrateCommand(), sh.apiCommand(), sh.clientCommand(), sh.userCommand(),
-		sh.keysCommand(), sh.mailCommand(), sh.explainCommand(), sh.doctorCommand(), sh.healthcheckCommand(), sh.versionCommand())
+		sh.providerCommand(), sh.keysCommand(), sh.mailCommand(), sh.explainCommand(), sh.doctorCommand(), sh.healthcheckCommand(), sh.versionCommand())
 	return root
 }
 

@@ -2,12 +2,18 @@ package cli_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/portico-id/portico/pkg/cli"
@@ -24,16 +30,41 @@ func TestMain(m *testing.M) {
 
 // Every script is a story told by a shell.
 func TestScripts(t *testing.T) {
+	elsewhere := newElsewhere(t)
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"enrol": enrol, "idof": idOf, "provide": provide},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("KEY", "cG9ydGljbyFwb3J0aWNvIXBvcnRpY28hcG9ydGljbyE=")
+			env.Setenv("ELSEWHERE", elsewhere)
 			env.Setenv("DB", "sqlite://"+filepath.ToSlash(filepath.Join(env.WorkDir, "data", "portico.db")))
 			return nil
 		},
 	})
+}
+
+// newElsewhere is what an OpenID provider says of itself to whoever asks, at
+// the address and below the path /moved of it, where it names another issuer.
+func newElsewhere(t *testing.T) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "one"}}})
+	})
+	for _, path := range []string{"", "/moved"} {
+		mux.HandleFunc(path+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+			_ = json.NewEncoder(w).Encode(map[string]string{
+				"issuer": s.URL, "authorization_endpoint": s.URL + "/authorize", "token_endpoint": s.URL + "/token", "jwks_uri": s.URL + "/keys",
+			})
+		})
+	}
+	return s.URL
 }
 
 // enrol gives a person an authenticator app, which takes a phone and not a

@@ -254,6 +254,10 @@ func TestGitHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if found, err := s.Federation.Examine(t.Context(), "github"); err != nil || len(found) != 2 || !found[1].OK {
+		t.Errorf("a look at it finds %+v, %v", found, err)
+	}
+	h.agents = nil
 	up, _, err := s.Federation.Upstream(t.Context(), "github")
 	if err != nil {
 		t.Fatal(err)
@@ -324,6 +328,11 @@ func TestGitHub(t *testing.T) {
 				t.Errorf("it is %+v, %v", who, err)
 			}
 		})
+	}
+	h.user, h.status = "", http.StatusOK
+	h.Config.Handler = status(http.StatusServiceUnavailable)
+	if found, err := s.Federation.Examine(t.Context(), "github"); err != nil || found[1].OK || !strings.Contains(found[1].Say, "503") {
+		t.Errorf("a look at it while it is down finds %+v, %v", found, err)
 	}
 	if to, err := up.EndSession(t.Context(), "", "", ""); to != "" || err != nil {
 		t.Errorf("people are sent to %q, %v", to, err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/portico-id/portico/pkg/federation"
+	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/safehttp"
 )
 
@@ -26,4 +27,10 @@ func (s *Server) openFederation() {
 		Loopback: slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Addr().IsLoopback() }),
 		Roles:    s.cfg.SignupRoles,
 	})
+}
+
+// ProviderAddresses are what a provider has to know of Portico: where answers
+// go, and where it tells that somebody signed out there.
+func (s *Server) ProviderAddresses(id string) (callback, logout string) {
+	return s.cfg.Issuer + protocol.PathLoginCallback + "/" + id, s.cfg.Issuer + protocol.PathUpstreamLogout + "/" + id
 }
