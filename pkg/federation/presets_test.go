@@ -181,7 +181,7 @@ func TestApple(t *testing.T) {
 // checkAppleSecret checks what Apple's document demands of a client secret.
 func checkAppleSecret(t *testing.T, raw string, key *ecdsa.PrivateKey, audience string) {
 	t.Helper()
-	jws, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatalf("the client secret is no JWT: %v", err)
 	}

@@ -30,7 +30,7 @@ func thisMachine(cfg safehttp.Config) *http.Client {
 
 func TestHTTPKeepsTheBounds(t *testing.T) {
 	read := func(c *http.Client, address string) (string, error) {
-		res, err := c.Post(address, "text/plain", strings.NewReader("question")) //nolint:noctx // bounded by the client
+		res, err := c.Post(address, "text/plain", strings.NewReader("question"))
 		if err != nil {
 			return "", err
 		}
