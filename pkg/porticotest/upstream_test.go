@@ -33,7 +33,13 @@ func member(t *testing.T, s *porticotest.Server, email, name string) *user.User 
 // twoServers starts a server, and another one where its people may sign in.
 func twoServers(t *testing.T) (here, there *porticotest.Server) {
 	t.Helper()
-	here, there = porticotest.New(t), porticotest.New(t)
+	return twoServersWith(t)
+}
+
+// twoServersWith is twoServers with settings of the first.
+func twoServersWith(t *testing.T, options ...porticotest.Option) (here, there *porticotest.Server) {
+	t.Helper()
+	here, there = porticotest.New(t, options...), porticotest.New(t)
 	app, secret, err := there.Clients.Create(t.Context(), client.Client{
 		Name: "The other server", ApplicationType: client.Native, Source: client.Operator, AuthMethod: protocol.AuthSecretBasic,
 		RedirectURIs:           []string{here.URL + "/login/callback/there"},
