@@ -155,7 +155,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, v *visit.Visit, w
 	if m == nil {
 		return h.draw(w, r, http.StatusOK, v, ways, kind, templates.SecondFactor{})
 	}
-	a := &Attempt{User: v.Proving, Flow: v.Flow, Browser: h.Kit.Cookies.KnownBrowser(r), Form: form}
+	a := &Attempt{User: v.Proving, Flow: v.Flow, Browser: h.Kit.Cookies.KnownBrowser(r), Form: form, Locales: []string{web.Lang(r).Tag()}}
 	if form["decision"] == "send" {
 		return h.send(w, r, v, ways, m, a)
 	}
