@@ -30,8 +30,20 @@ func TestClassesAreOrdered(t *testing.T) {
 		acr, class string
 		want       bool
 	}{
-		{"1", "1", true}, {"1", "2", false}, {"2", "1", true}, {"2", "2", true}, {"2", "phr", false}, {"phr", "2", true}, {"phr", "phr", true},
-		{"", "1", false}, {"", "", true}, {"1", "", true}, {"phr", "urn:x", false}, {"urn:x", "1", false}, {"3", "2", false}, {"PHR", "phr", false},
+		{"1", "1", true},
+		{"1", "2", false},
+		{"2", "1", true},
+		{"2", "2", true},
+		{"2", "phr", false},
+		{"phr", "2", true},
+		{"phr", "phr", true},
+		{"", "1", false},
+		{"", "", true},
+		{"1", "", true},
+		{"phr", "urn:x", false},
+		{"urn:x", "1", false},
+		{"3", "2", false},
+		{"PHR", "phr", false},
 	} {
 		if got := assurance.Reaches(tt.acr, tt.class); got != tt.want {
 			t.Errorf("Reaches(%q, %q) = %v", tt.acr, tt.class, got)

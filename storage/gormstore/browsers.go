@@ -90,14 +90,7 @@ func (s *Browsers) Of(ctx context.Context, userID string, now time.Time) ([]fact
 
 // Forget implements factor.Store.
 func (s *Browsers) Forget(ctx context.Context, userID, id string) error {
-	if !findable(userID, id) {
-		return notFound
-	}
-	n, err := s.db.exec(ctx, "browsers.forget", "DELETE FROM trusted_devices WHERE id = ? AND user_id = ?", id, userID)
-	if err == nil && n == 0 {
-		return notFound
-	}
-	return err
+	return s.db.owned(ctx, "browsers.forget", userID, id, "DELETE FROM trusted_devices WHERE id = ? AND user_id = ?", id, userID)
 }
 
 // ForgetAll implements factor.Store.

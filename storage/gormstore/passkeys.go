@@ -107,22 +107,10 @@ func (s *Passkeys) Suspend(ctx context.Context, id string, now time.Time) error 
 
 // Rename implements passkey.Store.
 func (s *Passkeys) Rename(ctx context.Context, userID, id, name string) error {
-	return s.one(ctx, "passkeys.rename", userID, id, "UPDATE passkeys SET name = ? WHERE id = ? AND user_id = ?", printable(name), id, userID)
+	return s.db.owned(ctx, "passkeys.rename", userID, id, "UPDATE passkeys SET name = ? WHERE id = ? AND user_id = ?", printable(name), id, userID)
 }
 
 // Delete implements passkey.Store.
 func (s *Passkeys) Delete(ctx context.Context, userID, id string) error {
-	return s.one(ctx, "passkeys.delete", userID, id, "DELETE FROM passkeys WHERE id = ? AND user_id = ?", id, userID)
-}
-
-// one runs a statement about one row of a person.
-func (s *Passkeys) one(ctx context.Context, op, userID, id, query string, args ...any) error {
-	if !findable(userID, id) {
-		return notFound
-	}
-	n, err := s.db.exec(ctx, op, query, args...)
-	if err == nil && n == 0 {
-		return notFound
-	}
-	return err
+	return s.db.owned(ctx, "passkeys.delete", userID, id, "DELETE FROM passkeys WHERE id = ? AND user_id = ?", id, userID)
 }

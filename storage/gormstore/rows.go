@@ -61,6 +61,18 @@ func (d *DB) remove(ctx context.Context, op, query, key string) error {
 	return err
 }
 
+// owned runs a statement that must change the one row of an id and its person.
+func (d *DB) owned(ctx context.Context, op, userID, id, query string, args ...any) error {
+	if !findable(userID, id) {
+		return notFound
+	}
+	n, err := d.exec(ctx, op, query, args...)
+	if err == nil && n == 0 {
+		return notFound
+	}
+	return err
+}
+
 // page reads rows in the order of creation, from the one after the cursor.
 // For an unknown cursor the comparison is with NULL, which nothing is after.
 func (d *DB) page(ctx context.Context, op, table string, page paging.Page, rows any) error {

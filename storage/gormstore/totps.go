@@ -69,22 +69,10 @@ func (s *TOTPs) Spend(ctx context.Context, id string, step int64, now time.Time)
 
 // Rename implements totp.Store.
 func (s *TOTPs) Rename(ctx context.Context, userID, id, name string) error {
-	return s.one(ctx, "totps.rename", userID, id, "UPDATE totps SET name = ? WHERE id = ? AND user_id = ?", printable(name), id, userID)
+	return s.db.owned(ctx, "totps.rename", userID, id, "UPDATE totps SET name = ? WHERE id = ? AND user_id = ?", printable(name), id, userID)
 }
 
 // Delete implements totp.Store.
 func (s *TOTPs) Delete(ctx context.Context, userID, id string) error {
-	return s.one(ctx, "totps.delete", userID, id, "DELETE FROM totps WHERE id = ? AND user_id = ?", id, userID)
-}
-
-// one runs a statement about one row of a person.
-func (s *TOTPs) one(ctx context.Context, op, userID, id, query string, args ...any) error {
-	if !findable(userID, id) {
-		return notFound
-	}
-	n, err := s.db.exec(ctx, op, query, args...)
-	if err == nil && n == 0 {
-		return notFound
-	}
-	return err
+	return s.db.owned(ctx, "totps.delete", userID, id, "DELETE FROM totps WHERE id = ? AND user_id = ?", id, userID)
 }
