@@ -12,6 +12,7 @@ import (
 	"github.com/portico-id/portico/pkg/account/room"
 
 	"github.com/portico-id/portico/pkg/audit"
+	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
@@ -48,6 +49,8 @@ type Deps struct {
 	Fingerprint   *secret.Fingerprinter
 	Audit         audit.Recorder
 
+	// Factors list the second factors of people, one for each kind.
+	Factors []factor.Lister
 	// Usernames says whether people may choose one; UsernameRequired that
 	// they must have one.
 	Usernames, UsernameRequired bool

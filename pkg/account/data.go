@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-id/portico/pkg/account/room"
 
+	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/clock"
@@ -38,6 +39,7 @@ type export struct {
 	Issuer       string               `json:"issuer"`
 	Profile      map[string]any       `json:"profile"`
 	Account      exportedAccount      `json:"account"`
+	Factors      []exportedFactor     `json:"second_factors"`
 	Sessions     []exportedSession    `json:"sessions"`
 	Applications []exportedConsent    `json:"applications"`
 	Grants       []exportedGrant      `json:"grants"`
@@ -51,6 +53,14 @@ type exportedAccount struct {
 	HasPassword     bool      `json:"has_password"`
 	TermsVersion    string    `json:"terms_version,omitempty"`
 	TermsAcceptedAt time.Time `json:"terms_accepted_at,omitzero"`
+}
+
+type exportedFactor struct {
+	Kind       assurance.Factor `json:"kind"`
+	Name       string           `json:"name,omitempty"`
+	AddedAt    time.Time        `json:"added_at,omitzero"`
+	LastUsedAt time.Time        `json:"last_used_at,omitzero"`
+	Suspended  bool             `json:"suspended,omitempty"`
 }
 
 type exportedSession struct {
@@ -137,7 +147,7 @@ func (h *Handler) export(ctx context.Context, v *room.Visitor) (*export, error) 
 			TermsVersion: u.TermsVersion, TermsAcceptedAt: u.TermsAcceptedAt,
 		},
 	}
-	for _, fill := range []func(context.Context, *user.User, *export) error{h.exportSessions, h.exportApplications, h.exportEvents} {
+	for _, fill := range []func(context.Context, *user.User, *export) error{h.exportFactors, h.exportSessions, h.exportApplications, h.exportEvents} {
 		if err := fill(ctx, u, out); err != nil {
 			return nil, err
 		}
@@ -154,6 +164,19 @@ func profileOf(u *user.User) map[string]any {
 	return claims.ForUserinfo(u, []string{
 		protocol.ScopeProfile, protocol.ScopeEmail, protocol.ScopeAddress, protocol.ScopePhone, protocol.ScopeRoles,
 	}, nil)
+}
+
+func (h *Handler) exportFactors(ctx context.Context, u *user.User, out *export) error {
+	for _, kind := range h.Factors {
+		list, err := kind.List(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			out.Factors = append(out.Factors, exportedFactor{f.Kind, f.Name, f.AddedAt, f.UsedAt, f.Suspended})
+		}
+	}
+	return nil
 }
 
 func (h *Handler) exportSessions(ctx context.Context, u *user.User, out *export) error {

@@ -42,7 +42,7 @@ func newRig(t *testing.T, change ...func(*account.Deps)) *rig {
 		Kit: p.Kit, Opener: p.Opener, Steps: p.Next, Sessions: p.Sessions, Users: p.Users, Passwords: p.Passwords,
 		Confirmations: p.Confirmations, Letters: p.Letters, Consents: p.Consents, Grants: p.Durable.Grants, Scopes: p.APIs,
 		History: p.Durable.Audit, Tx: p.Durable, Gate: limit.Gate{Store: p.Limits}, Rules: limit.Standard(),
-		Fingerprint: p.Prints, Audit: recorder{p.Audit, p.Durable.Audit}, Usernames: true, Grace: 14 * 24 * time.Hour,
+		Fingerprint: p.Prints, Audit: recorder{p.Audit, p.Durable.Audit}, Usernames: true, Grace: 14 * 24 * time.Hour, Factors: p.Second.Listers,
 	}
 	for _, c := range change {
 		c(&deps)

@@ -16,6 +16,7 @@ import (
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/porticotest/stage"
 	"github.com/portico-id/portico/pkg/scope"
+	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/templates"
 )
@@ -240,6 +241,11 @@ func TestDataHoldsEverythingButSecrets(t *testing.T) {
 	}
 	r.allow(t, r.ann, r.App.ID, true)
 	r.ask(t, b, fresh)
+	for owner, id := range map[string]string{r.ann.ID: "app-of-ann", bob.ID: "app-of-bob"} {
+		if err := r.Durable.TOTPs.Create(ctx, totp.App{ID: id, UserID: owner, Name: "Phone " + id, Sealed: []byte("\x01 under a seal"), CreatedAt: clock.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	a := b.Submit("/account/data")
 	if a.Status != http.StatusOK || a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Cache-Control") != "no-store" ||
 		a.Header.Get("Content-Disposition") != `attachment; filename="account.json"` {
@@ -248,6 +254,7 @@ func TestDataHoldsEverythingButSecrets(t *testing.T) {
 	var got struct {
 		Profile      map[string]any
 		Account      map[string]any
+		Factors      []map[string]any `json:"second_factors"`
 		Sessions     []map[string]any
 		Applications []map[string]any
 		Grants       []map[string]any
@@ -264,9 +271,12 @@ func TestDataHoldsEverythingButSecrets(t *testing.T) {
 	if len(got.Sessions) != 1 || len(got.Applications) != 1 || len(got.Grants) != 1 || len(got.Events) == 0 || len(got.Pending) != 1 || got.Pending[0]["email"] != fresh {
 		t.Errorf("sessions %v, applications %v, grants %v, %d events, pending %v", got.Sessions, got.Applications, got.Grants, len(got.Events), got.Pending)
 	}
+	if f := got.Factors; len(f) != 1 || f[0]["kind"] != "totp" || f[0]["name"] != "Phone app-of-ann" || f[0]["added_at"] == nil || f[0]["last_used_at"] != nil {
+		t.Errorf("the second factors are %v", f)
+	}
 	letter := r.Letters.Last(t, fresh)
 	_, secret, _ := strings.Cut(letter.URL, "change=")
-	for _, bad := range []string{"hash", "sealed", "argon2", b.Cookie(stage.SessionCookie), secret, letter.Code, bob.ID, "bobsclient"} {
+	for _, bad := range []string{"hash", "sealed", "under a seal", "app-of-bob", "argon2", b.Cookie(stage.SessionCookie), secret, letter.Code, bob.ID, "bobsclient"} {
 		if strings.Contains(strings.ReplaceAll(a.Body, "has_password", ""), bad) {
 			t.Errorf("the file holds %q", bad)
 		}

@@ -148,10 +148,10 @@ func (s *Server) pages(e *endpoints, codes authorize.Codes) (err error) {
 	s.openElsewhere(e, opener, dispatcher)
 	e.recovery = s.openRecovery(opener, e.login)
 	e.wayBack = s.openFactorsPage(opener, e.login)
-	e.account = s.openAccount(opener, dispatcher)
 	if e.factors, err = s.openFactorPages(opener, dispatcher, e.login); err != nil {
 		return err
 	}
+	e.account = s.openAccount(opener, dispatcher, e.factors.steps.Listers)
 	e.consent = consent.NewHandler(s.kit, opener, dispatcher, s.Consents)
 	s.openSignup(e, opener, dispatcher)
 	e.logout = logout.New(logout.Deps{
