@@ -28,6 +28,3 @@ func Normalise(typed string) (code string, ok bool) {
 	}
 	return b.String(), b.Len() == digits
 }
-
-// escapeBlanks writes %20 where a form would have +: apps show the plus.
-func escapeBlanks(query string) string { return strings.ReplaceAll(query, "+", "%20") }

@@ -9,7 +9,9 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pquerna/otp"
@@ -80,15 +82,20 @@ func NewSeed() string {
 }
 
 // URI returns what the QR code of a seed says (key URI format). account is how
-// the person signs in.
+// the person signs in. Apps split the label at its colon, so that neither half
+// has another one: the host of a server may come with a port.
 func (s *Service) URI(seed, account string) string {
-	q := url.Values{
-		"secret": {seed}, "issuer": {s.issuer}, "algorithm": {"SHA1"},
-		"digits": {strconv.Itoa(digits)}, "period": {strconv.Itoa(period)},
-	}
-	u := url.URL{Scheme: "otpauth", Host: "totp", Path: "/" + s.issuer + ":" + account, RawQuery: escapeBlanks(q.Encode())}
-	return u.String()
+	issuer := escape(unsplit(s.issuer))
+	return "otpauth://totp/" + issuer + ":" + escape(unsplit(account)) +
+		"?secret=" + escape(seed) + "&issuer=" + issuer +
+		"&algorithm=SHA1&digits=" + strconv.Itoa(digits) + "&period=" + strconv.Itoa(period)
 }
+
+func unsplit(s string) string { return strings.ReplaceAll(s, ":", " ") }
+
+// escape leaves nothing that an app reads in two ways: some take a plus for a
+// blank, also in a path.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // step returns the time step of a time.
 func step(t time.Time) int64 { return t.Unix() / period }
@@ -175,7 +182,9 @@ func (s *Service) seed(app *App) (string, error) {
 
 // Confirm adds an app when the code is of the seed: then the seed has arrived,
 // and the code's time step is spent. Faults: Unauthenticated when it is not;
-// Conflict, code "too_many", when the person has as many as they may.
+// Conflict, code "too_many", when the person has as many as they may; Conflict,
+// code "seed_used", when an app of theirs has the seed already: two rows of one
+// seed would take each code twice.
 func (s *Service) Confirm(ctx context.Context, c factor.Change, seed, code string) error {
 	typed, ok := Normalise(code)
 	if !ok {
@@ -196,12 +205,30 @@ func (s *Service) Confirm(ctx context.Context, c factor.Change, seed, code strin
 		if err != nil {
 			return err
 		}
+		if err := s.unused(apps, seed); err != nil {
+			return err
+		}
 		if len(apps) >= Most {
 			return fault.New(fault.Conflict, "too_many", "There are as many authenticator apps as one account may have.").
 				Under("security §0.4 a count limit").Compare("apps", "at most "+strconv.Itoa(Most), strconv.Itoa(len(apps)+1))
 		}
 		return s.store.Create(ctx, app)
 	})
+}
+
+// unused refuses a seed that was confirmed before.
+func (s *Service) unused(apps []App, seed string) error {
+	for _, app := range apps {
+		has, err := s.seed(&app)
+		if err != nil {
+			return err
+		}
+		if subtle.ConstantTimeCompare([]byte(has), []byte(seed)) == 1 {
+			return fault.New(fault.Conflict, "seed_used", "This authenticator app was added already.").
+				Under("RFC 6238 §5.2 a code is taken once, so that a seed is of one app").Compare("seed", "a new one", "that of an app of the person")
+		}
+	}
+	return nil
 }
 
 // Apps returns the apps of a person, oldest first.
@@ -221,18 +248,42 @@ func (s *Service) List(ctx context.Context, userID string) ([]factor.Entry, erro
 
 // Rename gives an app of the person another name, or is fault.NotFound.
 func (s *Service) Rename(ctx context.Context, userID, id, name string) error {
-	return s.store.Rename(ctx, userID, id, name)
+	return known(id, s.store.Rename(ctx, userID, id, name))
 }
 
 // Remove removes an app of the person: fault.NotFound when it is not theirs,
-// fault.Conflict, code "last_factor", as factor.Keeper says.
+// fault.Conflict, code "last_factor", as factor.Keeper says. The name of the
+// change is that of the app.
 func (s *Service) Remove(ctx context.Context, c factor.Change, id string) error {
-	c.Kind = assurance.TOTP
+	apps, err := s.store.OfUser(ctx, c.UserID)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(apps, func(a App) bool { return a.ID == id })
+	if at < 0 {
+		return notTheirs(id)
+	}
+	c.Kind, c.Name = assurance.TOTP, apps[at].Name
 	return s.keeper.Remove(ctx, c, func(ctx context.Context, u *user.User) (int, error) {
-		if err := s.store.Delete(ctx, u.ID, id); err != nil {
+		if err := known(id, s.store.Delete(ctx, u.ID, id)); err != nil {
 			return 0, err
 		}
 		left, err := s.store.OfUser(ctx, u.ID)
 		return len(left), err
 	})
+}
+
+// known gives what the store does not find a face.
+func known(id string, err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return notTheirs(id).Because(err)
+	}
+	return err
+}
+
+// notTheirs is the answer about an app that is not the person's: as if there
+// were no such thing.
+func notTheirs(id string) *fault.Error {
+	return fault.New(fault.NotFound, "not_found", "There is nothing at this address.").
+		Under("OWASP ASVS 8.2.2 people reach what is theirs").Compare("app", "one of this person", id)
 }

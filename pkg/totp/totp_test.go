@@ -20,6 +20,7 @@ import (
 	"github.com/portico-id/portico/pkg/porticotest/stage"
 	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
+	"github.com/portico-id/portico/storage/storagetest"
 )
 
 // rfcSeed is the secret of RFC 6238 appendix B and RFC 4226 appendix D.
@@ -74,6 +75,13 @@ func (r *rig) confirm(t *testing.T) {
 	if err := r.apps.Confirm(t.Context(), factor.Change{UserID: r.ann.ID, Name: "Phone"}, r.seed, code(t, r.seed, time.Now())); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// another confirms one more app, of a seed of its own.
+func (r *rig) another(t *testing.T) {
+	t.Helper()
+	r.seed = totp.NewSeed()
+	r.confirm(t)
 }
 
 func (r *rig) verify(u *user.User, code string) ([]string, error) {
@@ -172,9 +180,7 @@ func TestSeedsAreSealedAtRest(t *testing.T) {
 	if err != nil || len(apps) != 1 {
 		t.Fatal(apps, err)
 	}
-	if strings.Contains(string(apps[0].Sealed), r.seed) {
-		t.Error("the seed stands in the row")
-	}
+	noSeed(t, r.Stage, r.seed)
 	moved := apps[0]
 	moved.ID, moved.UserID = "moved", r.Person(t, "bob@example.test").ID
 	if err := r.Durable.TOTPs.Create(t.Context(), moved); err != nil {
@@ -185,11 +191,66 @@ func TestSeedsAreSealedAtRest(t *testing.T) {
 	}
 }
 
+// noSeed checks that the database has the seed in no spelling, and neither has
+// the log.
+func noSeed(t *testing.T, s *stage.Stage, seed string) {
+	t.Helper()
+	raw, err := base32.StdEncoding.DecodeString(seed)
+	if err != nil || len(raw) != 20 {
+		t.Fatalf("RFC 4226 §4 the seed has %d bytes, %v; want 160 bits", len(raw), err)
+	}
+	for where, text := range map[string]string{"database": storagetest.Dump(t, s.Durable), "log": s.Log.String()} {
+		if strings.Contains(text, seed) || strings.Contains(text, string(raw)) {
+			t.Errorf("the seed stands in the %s", where)
+		}
+	}
+}
+
+// Two rows of one seed would each take a code: one code, used twice.
+func TestASeedIsOfOneApp(t *testing.T) {
+	r := newRig(t)
+	var (
+		wg   sync.WaitGroup
+		errs = make([]error, 20)
+		now  = time.Now()
+		one  = code(t, r.seed, now)
+	)
+	for i := range errs {
+		wg.Go(func() {
+			errs[i] = r.apps.Confirm(context.Background(), factor.Change{UserID: r.ann.ID, Name: "Phone"}, r.seed, one)
+		})
+	}
+	wg.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else if fault.CodeOf(err) != "seed_used" {
+			t.Error(err)
+		}
+	}
+	apps, err := r.apps.Apps(t.Context(), r.ann.ID)
+	if won != 1 || len(apps) != 1 || err != nil {
+		t.Errorf("%d confirmations of one seed won, %d apps, %v", won, len(apps), err)
+	}
+	next := code(t, r.seed, now.Add(30*time.Second))
+	if err := r.apps.Confirm(t.Context(), factor.Change{UserID: r.ann.ID}, r.seed, next); fault.CodeOf(err) != "seed_used" {
+		t.Errorf("the seed with another code: %v", err)
+	}
+	if _, err := r.verify(r.ann, next); err != nil {
+		t.Errorf("a refused confirmation spent the code: %v", err)
+	}
+	if _, err := r.verify(r.ann, next); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("RFC 6238 §5.2 a code that was used: %v", err)
+	}
+}
+
 func TestOnlySoManyAppsPerPerson(t *testing.T) {
 	r := newRig(t)
 	for range totp.Most {
-		r.confirm(t)
+		r.another(t)
 	}
+	r.seed = totp.NewSeed()
 	err := r.apps.Confirm(t.Context(), factor.Change{UserID: r.ann.ID}, r.seed, code(t, r.seed, time.Now()))
 	if fault.CodeOf(err) != "too_many" {
 		t.Errorf("one more: %v", err)
@@ -198,8 +259,8 @@ func TestOnlySoManyAppsPerPerson(t *testing.T) {
 
 func TestRemovalAsksTheKeeper(t *testing.T) {
 	r := newRig(t)
-	r.confirm(t)
-	r.confirm(t)
+	r.another(t)
+	r.another(t)
 	apps, err := r.apps.Apps(t.Context(), r.ann.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -218,19 +279,27 @@ func TestRemovalAsksTheKeeper(t *testing.T) {
 }
 
 func TestURIIsWhatAppsRead(t *testing.T) {
-	s := totp.NewService(nil, nil, nil, "Acme & Söhne: Login")
-	raw := s.URI(rfcSeed, "ann+x@example.test")
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "otpauth" || u.Host != "totp" || u.Path != "/Acme & Söhne: Login:ann+x@example.test" {
-		t.Errorf("URI = %s, %v", raw, err)
-	}
-	q := u.Query()
-	if q.Get("secret") != rfcSeed || q.Get("issuer") != "Acme & Söhne: Login" || q.Get("digits") != "6" || q.Get("period") != "30" || strings.Contains(u.RawQuery, "+") {
-		t.Errorf("URI = %s", raw)
-	}
-	key, err := otp.NewKeyFromURL(raw)
-	if err != nil || key.Secret() != rfcSeed {
-		t.Errorf("a library reads %v, %v", key, err)
+	for name, tt := range map[string]struct{ issuer, account, label, shown string }{
+		"a name":               {"Portico", "ann@example.test", "Portico:ann%40example.test", "Portico"},
+		"blanks, signs, plus":  {"Acme & Söhne", "ann+x@example.test", "Acme%20%26%20S%C3%B6hne:ann%2Bx%40example.test", "Acme & Söhne"},
+		"a host with a port":   {"localhost:8080", "ann", "localhost%208080:ann", "localhost 8080"},
+		"colons everywhere":    {"A: B", "c:d", "A%20%20B:c%20d", "A  B"},
+		"an address of theirs": {"x?secret=AAAA#/", "y/../z&issuer=q", "x%3Fsecret%3DAAAA%23%2F:y%2F..%2Fz%26issuer%3Dq", "x?secret=AAAA#/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := totp.NewService(nil, nil, nil, tt.issuer).URI(rfcSeed, tt.account)
+			if want := "otpauth://totp/" + tt.label + "?"; !strings.HasPrefix(raw, want) || strings.ContainsAny(raw, "+ ") {
+				t.Errorf("URI = %s, want %s…", raw, want)
+			}
+			key, err := otp.NewKeyFromURL(raw)
+			if err != nil || key.Secret() != rfcSeed || key.Issuer() != tt.shown || key.Period() != 30 || key.Digits() != otp.DigitsSix || key.Algorithm() != otp.AlgorithmSHA1 {
+				t.Errorf("a library reads %v, %v", key, err)
+			}
+			u, err := url.Parse(raw)
+			if err != nil || u.Host != "totp" || u.Query().Get("issuer") != tt.shown || strings.Count(u.Path, ":") != 1 {
+				t.Errorf("URI = %s, %v", raw, err)
+			}
+		})
 	}
 }
 
