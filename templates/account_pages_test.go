@@ -84,6 +84,9 @@ func accountSamples(shop, evil *Client, alice, mallory Account) map[string]Page 
 		"apps-new": Apps{Desk: in("/account/security", ""), Form: form, CodeProblem: FactorCodeWrong, New: &NewApp{
 			Seed: "sealed", Key: "ABCD EFGH", URI: "otpauth://totp/Portico:cleo@example.com?secret=ABCDEFGH", Size: 29, Path: "M4 4h7v1h-7z", Name: "Phone",
 		}},
+		"apps-name": Apps{Desk: in("/account/security", ""), Form: form, NameProblem: FactorName, New: &NewApp{
+			Seed: "sealed", Key: "ABCD EFGH", URI: "otpauth://totp/Portico:cleo@example.com?secret=ABCDEFGH", Size: 29, Path: "M4 4h7v1h-7z", Name: hostile,
+		}},
 		"apps-hostile": Apps{Desk: in("/account/security", hostile), Form: form, Full: true, New: &NewApp{Seed: "sealed", Key: "ABCD", URI: "javascript:alert(1)", Path: "M1 1h1v1h-1z", Name: hostile}},
 		"sessions": Sessions{Desk: in("/account/sessions", "session"), Form: form, List: []SignedIn{
 			{ID: "a", Device: firefox, Address: "192.0.2.1", Since: at, LastSeen: at, This: true},

@@ -18,7 +18,7 @@ type HasFactor struct {
 }
 
 // Apps is the account's page of authenticator apps. Fields sent: decision
-// "begin"; code and name with decision "confirm" and the seed's id; name with
+// "begin"; code, name and seed with decision "confirm"; name with
 // decision "rename" and app; decision "remove" with app.
 type Apps struct {
 	Desk
@@ -28,13 +28,14 @@ type Apps struct {
 	New *NewApp
 	// Full holds when the account has as many as it may.
 	Full bool
-	// Problem is about the page, CodeProblem about the code that was typed.
-	Problem, CodeProblem Problem
+	// Problem is about the page, CodeProblem about the code that was typed for
+	// the new app, and NameProblem about the name of it.
+	Problem, CodeProblem, NameProblem Problem
 }
 
 // NewApp is an authenticator app that no code confirmed yet.
 type NewApp struct {
-	// Seed names where the seed is kept meanwhile; it is worthless elsewhere.
+	// Seed is the seed under seal; it is worthless elsewhere.
 	Seed string
 	// Key is the seed in groups of four, for apps without a camera.
 	Key string
@@ -51,7 +52,7 @@ type NewApp struct {
 func (Apps) Template() string { return "account/apps.html" }
 
 // Failed reports whether anything entered did not count.
-func (p Apps) Failed() bool { return p.Problem.Is() || p.CodeProblem.Is() }
+func (p Apps) Failed() bool { return p.Problem.Is() || p.CodeProblem.Is() || p.NameProblem.Is() }
 
 // Problems of second factors.
 var (

@@ -1,7 +1,6 @@
 package totp
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
@@ -45,6 +44,11 @@ func (h *Handler) Account(w http.ResponseWriter, r *http.Request) error {
 			return h.draw(w, r, v, templates.Apps{})
 		},
 		Take: h.take,
+		// Whoever has to get an app first is not sent to sign in for it.
+		Begun: func(v *room.Visitor, form web.Fields) bool {
+			_, err := h.unwrap(v, form["seed"])
+			return err == nil && form["decision"] == "confirm"
+		},
 	})
 }
 
@@ -54,9 +58,16 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, v *room.Visitor, 
 		return err
 	}
 	page.Desk, page.Form = room.Desk(r, protocol.PathAccountSecurity), h.Rooms.Form(w, r, v, protocol.PathAccountTOTP)
-	page.Full = len(apps) >= Most
+	if page.Full = len(apps) >= Most; page.Full {
+		page.New = nil // nobody scans what will not be added
+	}
+	zone := room.Zone(v.User)
 	for _, a := range apps {
-		page.List = append(page.List, templates.HasFactor{ID: a.ID, Name: a.Name, Added: a.CreatedAt, Used: a.UsedAt})
+		shown := templates.HasFactor{ID: a.ID, Name: a.Name, Added: a.CreatedAt.In(zone)}
+		if !a.UsedAt.IsZero() {
+			shown.Used = a.UsedAt.In(zone)
+		}
+		page.List = append(page.List, shown)
 	}
 	return h.Rooms.Kit.Render(w, r, http.StatusOK, page)
 }
@@ -104,8 +115,9 @@ func groups(seed string) string {
 	return b.String()
 }
 
-// seedLife is how long a seed waits for its first code.
-const seedLife = time.Hour
+// seedLife is how long a seed waits for its first code: longer than a sign-in
+// is fresh, because an app may have to be installed first.
+const seedLife = 15 * time.Minute
 
 // wrap seals a seed for the form that confirms it: nothing keeps it until
 // then, and it opens for this person in this session only.
@@ -114,50 +126,74 @@ func (h *Handler) wrap(v *room.Visitor, seed string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Apps.sealer.Seal(waiting(v), append(plain, seed...)))
 }
 
-func (h *Handler) unwrap(v *room.Visitor, wrapped string) (seed string, ok bool) {
+// unwrap returns the seed that a form brings back. fault.Gone: it waits here no
+// more, or never did.
+func (h *Handler) unwrap(v *room.Visitor, wrapped string) (seed string, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(wrapped)
 	if err != nil {
-		return "", false
+		return "", stale("another text").Because(err)
 	}
 	plain, err := h.Apps.sealer.Open(waiting(v), raw)
-	if err != nil || len(plain) < 8 || !clock.Now().Before(time.Unix(int64(binary.BigEndian.Uint64(plain)), 0)) {
-		return "", false
+	if err != nil || len(plain) < 8 {
+		return "", stale("one of another person or session, or none").Because(err)
 	}
-	return string(plain[8:]), true
+	if until := time.Unix(int64(binary.BigEndian.Uint64(plain)), 0); !clock.Now().Before(until) {
+		return "", stale("one that waited until " + until.UTC().Format(time.RFC3339))
+	}
+	return string(plain[8:]), nil
+}
+
+func stale(got string) *fault.Error {
+	return fault.New(fault.Gone, "form_stale", "This page was too old. Please begin again.").
+		Under("security §11.9 a factor is added by whom, and where, its seed was shown").Compare("seed", "shown to this person in this session lately", got)
 }
 
 // waiting is where a seed waits: with this person, in this session.
 func waiting(v *room.Visitor) string { return "totp new/" + v.User.ID + "/" + v.Session.ID }
 
 func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
-	seed, ok := h.unwrap(v, form["seed"])
-	if !ok {
+	seed, err := h.unwrap(v, form["seed"])
+	if err != nil {
+		h.Rooms.Kit.Refused(r, err)
 		return h.draw(w, r, v, templates.Apps{Problem: templates.FactorStale})
 	}
 	name, ok := named(form["name"])
-	if !ok || name == "" {
-		return h.offer(w, r, v, templates.Apps{Problem: templates.FactorName}, seed, "")
+	if !ok {
+		return h.offer(w, r, v, templates.Apps{NameProblem: templates.FactorName}, seed, form["name"])
 	}
-	err := h.Apps.Confirm(r.Context(), change(v, name), seed, form["code"])
-	switch {
-	case fault.Is(err, fault.Unauthenticated):
-		h.Rooms.Kit.Refused(r, err)
-		return h.offer(w, r, v, templates.Apps{CodeProblem: templates.FactorCodeWrong}, seed, form["name"])
-	case fault.CodeOf(err) == "too_many":
-		return h.draw(w, r, v, templates.Apps{})
-	case err != nil:
-		return err
+	err = h.Apps.Confirm(r.Context(), change(v, name), seed, form["code"])
+	if err != nil {
+		return h.unconfirmed(w, r, v, err, seed, name)
 	}
 	if err := h.Raise.RaiseSession(w, r, v.Session, v.User, []string{protocol.AMROTP}); err != nil {
 		return err
 	}
-	return h.Onward.Lead(w, r, v, protocol.PathAccountTOTP, "factor")
+	// Not back to this page: its visitors proved lately who they are, which may
+	// be over by now.
+	return h.Onward.Lead(w, r, v, protocol.PathAccountSecurity, "factor")
+}
+
+// unconfirmed shows why an app was not added. A wrong code may be followed by
+// the next one of the same seed.
+func (h *Handler) unconfirmed(w http.ResponseWriter, r *http.Request, v *room.Visitor, why error, seed, name string) error {
+	switch {
+	case fault.Is(why, fault.Unauthenticated):
+		h.Rooms.Kit.Refused(r, why)
+		return h.offer(w, r, v, templates.Apps{CodeProblem: templates.FactorCodeWrong}, seed, name)
+	case fault.CodeOf(why) == "seed_used":
+		h.Rooms.Kit.Refused(r, why)
+		return h.draw(w, r, v, templates.Apps{Problem: templates.FactorStale})
+	case fault.CodeOf(why) == "too_many":
+		h.Rooms.Kit.Refused(r, why)
+		return h.draw(w, r, v, templates.Apps{}) // which says so
+	}
+	return why
 }
 
 // named bounds what a person calls a factor.
 func named(s string) (string, bool) {
 	s = strings.TrimSpace(s)
-	return s, utf8.RuneCountInString(s) <= maxName && fault.Clip(s) == s
+	return s, s != "" && utf8.RuneCountInString(s) <= maxName && fault.Clip(s) == s
 }
 
 func change(v *room.Visitor, name string) factor.Change {
@@ -166,37 +202,32 @@ func change(v *room.Visitor, name string) factor.Change {
 
 func (h *Handler) rename(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
 	name, ok := named(form["name"])
-	if !ok || name == "" {
+	if !ok {
 		return h.draw(w, r, v, templates.Apps{Problem: templates.FactorName})
 	}
 	if err := h.Apps.Rename(r.Context(), v.User.ID, form["app"], name); err != nil {
-		return err
+		return h.noted(r, v, err)
 	}
 	h.Rooms.Record(r, v, audit.Event{Name: audit.FactorRenamed, Data: map[string]string{"factor": string(assurance.TOTP), "name": name}})
 	return h.Rooms.Done(w, r, v, protocol.PathAccountTOTP, "factor_renamed")
 }
 
 func (h *Handler) remove(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
-	err := h.Apps.Remove(r.Context(), change(v, h.nameOf(r.Context(), v.User.ID, form["app"])), form["app"])
+	err := h.Apps.Remove(r.Context(), change(v, ""), form["app"])
 	if fault.CodeOf(err) == "last_factor" {
 		h.Rooms.Kit.Refused(r, err)
 		return h.draw(w, r, v, templates.Apps{Problem: templates.FactorLast})
 	} else if err != nil {
-		return err
+		return h.noted(r, v, err)
 	}
 	return h.Rooms.Done(w, r, v, protocol.PathAccountTOTP, "factor_removed")
 }
 
-// nameOf returns what the person calls the app, for the letter about it.
-func (h *Handler) nameOf(ctx context.Context, userID, id string) string {
-	apps, err := h.Apps.Apps(ctx, userID)
-	if err != nil {
-		return "" // the removal will say so
+// noted records that somebody reached for what is not theirs, and returns why
+// it is refused.
+func (h *Handler) noted(r *http.Request, v *room.Visitor, err error) error {
+	if fault.Is(err, fault.NotFound) {
+		h.Rooms.Record(r, v, audit.Event{Name: audit.AccountRefused, Data: map[string]string{"what": "authenticator app"}})
 	}
-	for _, a := range apps {
-		if a.ID == id {
-			return a.Name
-		}
-	}
-	return ""
+	return err
 }

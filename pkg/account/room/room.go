@@ -65,7 +65,11 @@ type Room struct {
 	Long []string
 	// Connect lets scripts of the page call this server.
 	Connect bool
-	Show    func(w http.ResponseWriter, r *http.Request, v *Visitor) error
+	// Begun reports whether a form goes on with what its sender began on the
+	// page in this session when they were let in: then it is taken although
+	// the sign-in has got too old meanwhile. Nil: none does.
+	Begun func(v *Visitor, form web.Fields) bool
+	Show  func(w http.ResponseWriter, r *http.Request, v *Visitor) error
 	// Take takes a form whose token was checked; nil: the page has none.
 	Take func(w http.ResponseWriter, r *http.Request, v *Visitor, form web.Fields) error
 }
@@ -94,7 +98,7 @@ func (k *Keeper) Serve(w http.ResponseWriter, r *http.Request, in Room) error {
 	if r.Method == http.MethodPost {
 		return k.take(w, r, in, v)
 	}
-	if want := k.lacking(in, v); want != nil {
+	if want := k.lacking(in, v, false); want != nil {
 		return k.Steps.Enter(w, r, *want)
 	}
 	return in.Show(w, r, v)
@@ -127,7 +131,8 @@ func (k *Keeper) take(w http.ResponseWriter, r *http.Request, in Room, v *Visito
 	if err := k.Kit.CheckFormToken(form[templates.FieldToken], purpose(in.Path), k.Kit.Cookies.KnownBrowser(r), v.Session.ID); err != nil {
 		return err
 	}
-	if want := k.lacking(in, v); want != nil {
+	begun := in.Begun != nil && in.Begun(v, form)
+	if want := k.lacking(in, v, begun); want != nil {
 		return k.Steps.Enter(w, r, *want)
 	}
 	return in.Take(w, r, v, form)
@@ -135,13 +140,14 @@ func (k *Keeper) take(w http.ResponseWriter, r *http.Request, in Room, v *Visito
 
 // lacking returns the sign-in that the room demands and the visitor lacks;
 // nil: none. It asks for one second less than what is looked at: who is sent
-// away must not be sent back at once.
-func (k *Keeper) lacking(in Room, v *Visitor) *flow.Request {
+// away must not be sent back at once. What was begun may be finished late, but
+// not by a sign-in that is too weak by now.
+func (k *Keeper) lacking(in Room, v *Visitor, begun bool) *flow.Request {
 	if !in.Fresh {
 		return nil
 	}
 	able := len(assurance.Usable(v.User.Factors, k.Opener.Policy.Taken)) > 0
-	if v.Fresh() && (!able || assurance.Reaches(v.Session.ACR, assurance.TwoFactors)) {
+	if (begun || v.Fresh()) && (!able || assurance.Reaches(v.Session.ACR, assurance.TwoFactors)) {
 		return nil
 	}
 	age := FreshFor - 1
