@@ -33,9 +33,9 @@ type Next interface {
 	// Second signs them in, or raises what they are signed in by. trust asks to
 	// remember the browser.
 	Second(w http.ResponseWriter, r *http.Request, v *visit.Visit, amr []string, trust bool) error
-	// CounterKey names the counter of a person's failures in this browser: one
-	// that they used before has its own, so that strangers cannot keep them out
-	// of it.
+	// CounterKey names the counter of a person's failures in this browser: those
+	// that they used before share one of their own, so that strangers cannot
+	// keep them out of it.
 	CounterKey(r *http.Request, userID string) string
 }
 

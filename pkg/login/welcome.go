@@ -184,7 +184,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, f *flow.Flow, u *
 		return err
 	}
 	if f.UserID != u.ID {
-		f.Consented = false // somebody else's
+		f.Consented, f.EnrolLater = false, false // somebody else's
 	}
 	f.UserID, f.SessionID, f.Pending = u.ID, s.ID, nil
 	f.FreshLogin, f.AccountChosen, f.OtherAccount = true, true, false

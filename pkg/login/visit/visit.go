@@ -158,7 +158,7 @@ func (o *Opener) With(ctx context.Context, f *flow.Flow, s *session.Session, u *
 		web.About(ctx, c.ID)
 	}
 	if s != nil && f.UserID != s.UserID {
-		f.FreshLogin, f.AccountChosen, f.Consented = false, false, false
+		f.FreshLogin, f.AccountChosen, f.Consented, f.EnrolLater = false, false, false, false
 		f.UserID = s.UserID
 	}
 	if s != nil {
