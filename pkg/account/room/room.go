@@ -15,6 +15,7 @@ import (
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login/visit"
+	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/session"
 	"github.com/portico-id/portico/pkg/user"
 	"github.com/portico-id/portico/pkg/web"
@@ -198,12 +199,12 @@ func Desk(r *http.Request, path string) templates.Desk {
 }
 
 // Done leads on: to the request that waits, else to the page that tells what
-// was done.
+// was done. The way goes through a step page, which looks anew at who is signed
+// in: what was done may have given the browser another cookie.
 func (k *Keeper) Done(w http.ResponseWriter, r *http.Request, v *Visitor, path, code string) error {
 	if v.Flow != "" {
-		f, err := k.Opener.Flows.Load(r.Context(), v.Flow, k.Kit.Cookies.KnownBrowser(r))
-		if err == nil {
-			return k.Steps.Next(w, r, f)
+		if _, err := k.Opener.Flows.Load(r.Context(), v.Flow, k.Kit.Cookies.KnownBrowser(r)); err == nil {
+			return k.Kit.SeeOther(w, r, v.At(protocol.PathEnrol))
 		}
 	}
 	return k.Kit.SeeOther(w, r, path+"?done="+code)
