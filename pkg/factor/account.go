@@ -60,7 +60,7 @@ func (h *Handler) drawBrowsers(w http.ResponseWriter, r *http.Request, v *room.V
 	if err != nil {
 		return err
 	}
-	zone := zoneOf(v.User)
+	zone := room.Zone(v.User)
 	page := templates.Browsers{Desk: room.Desk(r, protocol.PathAccountSecurity), Form: h.Rooms.Form(w, r, v, protocol.PathAccountBrowsers)}
 	for _, b := range list {
 		d := session.DeviceOf(b.UserAgent)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portico-id/portico/pkg/account/room"
 	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/clock"
@@ -51,10 +52,10 @@ func (h *Handler) drawEnrol(w http.ResponseWriter, r *http.Request, v *visit.Vis
 			Action: protocol.PathEnrol + "?flow=" + url.QueryEscape(v.Flow.ID),
 			Token:  h.Kit.FormToken("enrol", h.Kit.Cookies.Browser(w, r), v.Flow.ID),
 		},
-		Client: v.Application(), Account: tile(v.User), Asked: len(v.Demand.Asked) > 0, Problem: problem,
+		Client: v.Application(), Account: tile(v.User), Asked: asksMore(v), Problem: problem,
 	}
 	if v.Postponable {
-		page.Until = h.until(v.User).In(zoneOf(v.User))
+		page.Until = h.until(v.User).In(room.Zone(v.User))
 	}
 	least := assurance.Highest(v.Demand.Class, weakest(v.Demand.Asked))
 	for _, kind := range assurance.Factors() {
@@ -73,13 +74,6 @@ func (h *Handler) until(u *user.User) time.Time {
 		from = clock.Now()
 	}
 	return from.Add(h.Opener.Policy.Grace)
-}
-
-func zoneOf(u *user.User) *time.Location {
-	if zone, err := time.LoadLocation(u.Zoneinfo); err == nil && u.Zoneinfo != "" {
-		return zone
-	}
-	return time.UTC
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, v *visit.Visit) error {

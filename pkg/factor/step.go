@@ -83,6 +83,17 @@ func weakest(asked []string) string {
 	return least
 }
 
+// asksMore reports whether the application asks for classes of which the
+// person has reached none: then a policy alone does not decide, and a
+// remembered browser is not enough.
+func asksMore(v *visit.Visit) bool {
+	reached := assurance.OneFactor
+	if v.Session != nil && (v.Proving == nil || !v.Flow.Pends(v.Proving.ID)) {
+		reached = v.Session.ACR
+	}
+	return len(v.Demand.Asked) > 0 && !assurance.Reaches(reached, weakest(v.Demand.Asked))
+}
+
 // chosen returns the kind that the query names, or the best.
 func chosen(r *http.Request, ways []assurance.Factor) assurance.Factor {
 	if with := r.URL.Query()["with"]; len(with) == 1 && slices.Contains(ways, assurance.Factor(with[0])) {
@@ -117,9 +128,9 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, status int, v *vi
 		if err != nil && !fault.Is(err, fault.Unavailable) {
 			return err
 		}
-		page.To, page.Sent = to, v.Flow.Code != ""
+		page.To, page.Sent = to, v.Flow.Code != "" && v.Flow.CodeBy == string(kind)
 	}
-	if len(v.Demand.Asked) == 0 && h.Browsers.For() > 0 {
+	if !asksMore(v) && h.Browsers.For() > 0 {
 		page.TrustDays = max(1, int(h.Browsers.For()/(24*time.Hour)))
 	}
 	page.Restart = v.Flow.Pends(v.Proving.ID)
@@ -155,11 +166,14 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, v *visit.Visit, w
 	if m == nil {
 		return h.draw(w, r, http.StatusOK, v, ways, kind, templates.SecondFactor{})
 	}
-	a := &Attempt{User: v.Proving, Flow: v.Flow, Browser: h.Kit.Cookies.KnownBrowser(r), Form: form, Locales: []string{web.Lang(r).Tag()}}
+	a := &Attempt{User: v.Proving, Flow: v.Flow, Browser: h.Kit.Cookies.KnownBrowser(r), Form: form}
 	if form["decision"] == "send" {
 		return h.send(w, r, v, ways, m, a)
 	}
-	if kind != assurance.Passkey && form["code"] == "" {
+	switch { // what is empty is no try
+	case kind == assurance.Passkey && form["credential"] == "":
+		return h.draw(w, r, http.StatusOK, v, ways, kind, templates.SecondFactor{Problem: templates.PasskeyFailed})
+	case kind != assurance.Passkey && form["code"] == "":
 		return h.draw(w, r, http.StatusOK, v, ways, kind, templates.SecondFactor{Problem: templates.CodeMissing})
 	}
 	return h.prove(w, r, v, ways, m, a)
@@ -167,9 +181,9 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, v *visit.Visit, w
 
 // denied is what the application hears when the person does not prove more.
 func denied(v *visit.Visit) *fault.Error {
-	if len(v.Demand.Asked) > 0 {
+	if asksMore(v) {
 		return fault.New(fault.Denied, protocol.ErrUnmetAuthenticationRequirements, "The person did not use a second factor.").
-			Under("RFC 9470 §5 what acr_values asks for is reached").Compare("acr", v.Demand.Asked[0], assurance.OneFactor)
+			Under("RFC 9470 §5 what acr_values asks for is reached").Compare("acr", weakest(v.Demand.Asked), assurance.OneFactor)
 	}
 	return fault.New(fault.Denied, protocol.ErrAccessDenied, "The person did not use a second factor.").
 		Under("RFC 6749 §4.1.2.1 the person signs in")
@@ -184,6 +198,7 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, v *visit.Visit, w
 	if err := s.Send(r.Context(), a); err != nil {
 		return h.failed(w, r, v, ways, m, err)
 	}
+	v.Flow.CodeBy = string(m.Kind())
 	if err := h.Opener.Flows.Save(r.Context(), v.Flow); err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
@@ -199,27 +214,60 @@ func (h *Handler) prove(w http.ResponseWriter, r *http.Request, v *visit.Visit, 
 		return h.failed(w, r, v, ways, m, err)
 	}
 	if err := h.count(ctx, v); err != nil {
-		return err
+		h.giveBack(ctx, key) // it is not looked at
+		return h.uncounted(w, r, v, m, err)
 	}
 	amr, err := m.Verify(ctx, a)
 	if err == nil {
 		h.giveBack(ctx, key)
-		return h.Next.Second(w, r, v, amr, a.Form["trust"] == "on" && len(v.Demand.Asked) == 0)
+		return h.Next.Second(w, r, v, amr, a.Form["trust"] == "on" && !asksMore(v))
 	}
 	if !fault.Is(err, fault.Unauthenticated) && !fault.Is(err, fault.Gone) {
 		h.giveBack(ctx, key) // nothing was learnt from it
+		h.uncount(ctx, v)
 	}
 	return h.failed(w, r, v, ways, m, err)
 }
 
 // count notes the try in the flow, before it is looked at: of two at once in
-// one flow the second does not get through.
+// one flow the second does not get through. fault.Denied when there were too
+// many already.
 func (h *Handler) count(ctx context.Context, v *visit.Visit) error {
 	if !v.Flow.Pends(v.Proving.ID) {
 		return nil
 	}
+	if v.Flow.Pending.Tries >= maxTries {
+		return fault.New(fault.Denied, "factor_failed", "The second factor was wrong too often. Sign in again.").
+			Under("security §11.8 second factors per sign-in").
+			Compare("tries", "at most "+strconv.Itoa(maxTries), strconv.Itoa(v.Flow.Pending.Tries+1))
+	}
 	v.Flow.Pending.Tries++
 	return h.Opener.Flows.Save(ctx, v.Flow)
+}
+
+// uncount takes a try back that could not be looked at. If it fails, the
+// count is only stricter.
+func (h *Handler) uncount(ctx context.Context, v *visit.Visit) {
+	if !v.Flow.Pends(v.Proving.ID) {
+		return
+	}
+	v.Flow.Pending.Tries--
+	if err := h.Opener.Flows.Save(context.WithoutCancel(ctx), v.Flow); err != nil {
+		trail.Set(ctx, "factor_uncount", "failed")
+	}
+}
+
+// uncounted answers a try that was not looked at: one too many in its sign-in,
+// or one beside another of the same tab, whose answer the page then shows.
+func (h *Handler) uncounted(w http.ResponseWriter, r *http.Request, v *visit.Visit, m Method, err error) error {
+	switch {
+	case fault.Is(err, fault.Denied):
+		return h.startOver(w, r, v, err)
+	case fault.Is(err, fault.Conflict):
+		h.Kit.Refused(r, err)
+		return h.Kit.SeeOther(w, r, at(v.Flow.ID, m.Kind()))
+	}
+	return err
 }
 
 // giveBack undoes the count of a try that was right. If it fails, the count is
@@ -247,6 +295,7 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, v *visit.Visit,
 			page.Problem = templates.CodeOver
 		}
 	case fault.Limited:
+		h.throttled(r, v, m, err)
 		wait := fault.As(err).RetryAfter
 		page.Problem, status = templates.TooMany(wait), http.StatusTooManyRequests
 		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
@@ -279,5 +328,13 @@ func (h *Handler) record(r *http.Request, v *visit.Visit, m Method, err error) {
 	h.Audit.Record(r.Context(), audit.Event{
 		Name: audit.FactorFailed, UserID: v.Proving.ID, ClientID: v.Flow.Request.ClientID,
 		Data: map[string]string{"factor": string(m.Kind()), "reason": reason},
+	})
+}
+
+// throttled notes that no more is looked at for a while.
+func (h *Handler) throttled(r *http.Request, v *visit.Visit, m Method, err error) {
+	h.Audit.Record(r.Context(), audit.Event{
+		Name: audit.LoginThrottled, UserID: v.Proving.ID, ClientID: v.Flow.Request.ClientID,
+		Data: map[string]string{"factor": string(m.Kind()), "rule": fault.As(err).Rule},
 	})
 }

@@ -103,6 +103,8 @@ type Flow struct {
 	// Code is the id of the one-time code that was sent for the second factor;
 	// empty: none.
 	Code string `json:",omitempty"`
+	// CodeBy is the kind of factor that the code belongs to.
+	CodeBy string `json:",omitempty"`
 	// Link is a sign-in elsewhere that waits until the person proves that the
 	// local account of the same address is theirs.
 	Link *Link `json:",omitempty"`
