@@ -53,8 +53,6 @@ func OpenDurable(ctx context.Context, url string, opts DurableOptions) (*Durable
 		Federation:       db.Federation(),
 		TOTPs:            db.TOTPs(),
 		Passkeys:         db.Passkeys(),
-		RecoveryCodes:    db.RecoveryCodes(),
-		Contacts:         db.Contacts(),
 		Keys:             db.Keys(),
 		Revocations:      db.Revocations(),
 		Audit:            db.Audit(),
