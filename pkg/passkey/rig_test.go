@@ -2,6 +2,7 @@ package passkey_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -20,6 +21,10 @@ import (
 )
 
 var ctx = context.Background()
+
+type ctxt = context.Context
+
+func noRoots() *x509.CertPool { return x509.NewCertPool() }
 
 // rpID is the relying party of every rig.
 const rpID = "id.example.test"

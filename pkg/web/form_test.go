@@ -127,6 +127,36 @@ func breaking(r *http.Request) *http.Request {
 	return r
 }
 
+func TestWhatAMachineWritesMayBeLonger(t *testing.T) {
+	long := strings.Repeat("x", 2*maxFieldBytes)
+	if got, err := Form(post("/", "credential="+long), 64<<10, "credential"); err != nil || got["credential"] != long {
+		t.Errorf("a long field: %v", err)
+	}
+	for name, body := range map[string]string{
+		"longer":        "credential=" + long + "x",
+		"another field": "other=" + long,
+		"a long name":   long + "=",
+	} {
+		if _, err := Form(post("/", body), 64<<10, "credential"); StatusOf(err) != 413 {
+			t.Errorf("%s: %v, want too large", name, err)
+		}
+	}
+}
+
+func TestOnlyOurOwnScriptsAsk(t *testing.T) {
+	k := newRig(t, "https://id.example")
+	h := k.Data(func(w http.ResponseWriter, _ *http.Request) error {
+		WriteJSON(w, http.StatusOK, "served")
+		return nil
+	})
+	for origin, status := range map[string]int{"https://id.example": 200, "https://evil.example": 403} {
+		w := serve(h, post("https://id.example/x", "", "Origin", origin))
+		if w.Code != status || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %v", origin, w.Code, w.Header())
+		}
+	}
+}
+
 func FuzzForm(f *testing.F) {
 	f.Add("a=1&b=%C3%A4&&=&a")
 	f.Add("%00=%ff&a=1&a=2")
