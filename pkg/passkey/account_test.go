@@ -187,7 +187,10 @@ func TestRefusesNewPasskeys(t *testing.T) {
 			return b.Submit(pagePath, "decision", "add", "ceremony", a.Ceremony, "credential", k.create(t, fresh))
 		}},
 		"WebAuthn §13.4.3 challenge of another person": {answer: func(t *testing.T, r *rig, b *stage.Browser, k *key) stage.Answer {
-			a := ask(t, r.visitor(t, r.bob), pagePath, optionsPath)
+			same := r.Browser() // Bob sat here before
+			same.SetCookie(stage.BrowserCookie, b.Cookie(stage.BrowserCookie))
+			r.signInAs(t, same, r.bob)
+			a := ask(t, same, pagePath, optionsPath)
 			return b.Submit(pagePath, "decision", "add", "ceremony", a.Ceremony, "credential", k.create(t, a))
 		}},
 		"WebAuthn §13.4.3 challenge of another browser": {answer: func(t *testing.T, r *rig, b *stage.Browser, k *key) stage.Answer {

@@ -139,11 +139,17 @@ func (k *key) get(t *testing.T, a asked) string {
 func (r *rig) visitor(t *testing.T, u *user.User) *stage.Browser {
 	t.Helper()
 	b := r.Browser()
+	r.signInAs(t, b, u)
+	return b
+}
+
+// signInAs signs the browser in by password.
+func (r *rig) signInAs(t *testing.T, b *stage.Browser, u *user.User) {
+	t.Helper()
 	at := stage.Follow(t, b.Get(pagePath))
 	if back := stage.Follow(t, b.Submit(at, "username", u.Email, "password", stage.Password)); back != pagePath {
 		t.Fatalf("the sign-in led to %q", back)
 	}
-	return b
 }
 
 // add sends a new credential.
