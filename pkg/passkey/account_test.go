@@ -155,8 +155,10 @@ func TestRefusesNewPasskeys(t *testing.T) {
 		"WebAuthn §7.1 the person was not verified":   {key: func(k *key) { k.device.Options.UserNotVerified = true }},
 		"WebAuthn §7.1 backed up but not eligible":    {key: func(k *key) { k.device.Options.BackupState = true }},
 		"WebAuthn §7.1 an id of more than 1023 bytes": {key: func(k *key) { k.cred.ID = make([]byte, 1024) }},
-		"WebAuthn §7.1 nobody vouches for it": {config: func(c *passkey.Config) { c.Attestation, c.Roots = true, noRoots() },
-			says: "This kind of passkey is not accepted here."},
+		"WebAuthn §7.1 nobody vouches for it": {
+			config: func(c *passkey.Config) { c.Attestation, c.Roots = true, noRoots() },
+			says:   "This kind of passkey is not accepted here.",
+		},
 		"no credential": {answer: sent(func(string) string { return "" })},
 		"garbage":       {answer: sent(func(string) string { return "{\"id\":\"\xc3\xa9" })},
 		"an assertion":  {answer: sent(func(s string) string { return strings.Replace(s, "attestationObject", "authenticatorData", 1) })},
