@@ -151,6 +151,9 @@ type Store interface {
 	Identity(ctx context.Context, issuer, subject string) (Identity, error)
 	// IdentitiesOf returns those of a person in the order of linking.
 	IdentitiesOf(ctx context.Context, userID string) ([]Identity, error)
+	// IdentitiesAt returns at most limit of those at a provider in the order of
+	// their ids, from the one after the id.
+	IdentitiesAt(ctx context.Context, provider, after string, limit int) ([]Identity, error)
 	// Used notes a sign-in, and which roles the provider gave.
 	Used(ctx context.Context, id, label string, roles []string, now time.Time) error
 	// Unlink removes one of a person, or fault.NotFound.

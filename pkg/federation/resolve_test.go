@@ -332,6 +332,25 @@ func TestRolesFollowTheProvider(t *testing.T) {
 	}
 }
 
+func TestRolesLeaveWithTheirProvider(t *testing.T) {
+	s := stage.New(t)
+	p := from(t, s, func(set *federation.Settings) {
+		set.RolesClaim, set.Roles = "groups", map[string]string{"Admins": user.Administrator}
+	})
+	who := somebody("1", "ann@example.test", true)
+	who.Roles = []string{user.Administrator}
+	out, err := s.Federation.Resolve(t.Context(), p, who)
+	if err != nil || !out.User.Administers() {
+		t.Fatalf("it is %+v, %v", out, err)
+	}
+	if err := s.Federation.Delete(t.Context(), p.ID); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := s.Users.Get(t.Context(), out.User.ID); err != nil || len(u.Roles) != 0 {
+		t.Errorf("she has %v, %v", u.Roles, err)
+	}
+}
+
 func TestLinking(t *testing.T) {
 	s := stage.New(t)
 	p := from(t, s)

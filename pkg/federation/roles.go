@@ -39,6 +39,33 @@ func (s *Service) sync(ctx context.Context, u *user.User, id Identity, who *Pers
 	return changed, nil
 }
 
+// takeRoles takes from people the roles that a provider gave them.
+func (s *Service) takeRoles(ctx context.Context, provider string) error {
+	for after := ""; ; {
+		list, err := s.Store.IdentitiesAt(ctx, provider, after, 200)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, id := range list {
+			after = id.ID
+			if len(id.Roles) == 0 {
+				continue
+			}
+			_, err := s.Users.Change(ctx, id.UserID, func(ctx context.Context, u *user.User) error {
+				all, err := s.Store.IdentitiesOf(ctx, u.ID)
+				if err != nil {
+					return err
+				}
+				u.Roles, _ = mix(u.Roles, nil, id.ID, all)
+				return s.Store.Used(ctx, id.ID, id.Label, nil, clock.Now())
+			})
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+		}
+	}
+}
+
 // raced turns an identity that is gone into a sign-in to look at anew.
 func raced(err error) error {
 	if fault.Is(err, fault.NotFound) {

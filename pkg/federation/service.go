@@ -189,9 +189,17 @@ func (s *Service) put(ctx context.Context, p Provider, plain string, name audit.
 	return &p, nil
 }
 
-// Delete removes a provider and every identity there, or is fault.NotFound.
-// People who have no other way in are locked out: disabling is gentler.
+// Delete removes a provider, every identity there, and the roles that it gave,
+// or is fault.NotFound. People who have no other way in are locked out:
+// disabling is gentler. It may be repeated when it did not come to its end.
 func (s *Service) Delete(ctx context.Context, id string) error {
+	_, err := s.Change(ctx, id, "", func(p *Provider) error { p.Disabled = true; return nil }) // nobody is given roles meanwhile
+	if err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unavailable) {
+		return err // one that cannot be opened any more can still be removed
+	}
+	if err := s.takeRoles(ctx, id); err != nil {
+		return err
+	}
 	if err := s.Store.DeleteProvider(ctx, id); err != nil {
 		if fault.Is(err, fault.NotFound) {
 			return unknown(id)

@@ -3,8 +3,12 @@
 package porticotest_test
 
 import (
+	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/descope/virtualwebauthn"
 
 	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/config"
@@ -34,6 +38,63 @@ func (x *signing) password(extra ...string) *porticotest.Page {
 // app adds an authenticator app to the person, wherever they are known.
 func (x *signing) app() *porticotest.Authenticator { return x.s.AddAuthenticator(x.email) }
 
+// securityKey is a virtual authenticator with one passkey.
+type securityKey struct {
+	rp     virtualwebauthn.RelyingParty
+	device virtualwebauthn.Authenticator
+	cred   virtualwebauthn.Credential
+}
+
+// asked asks for a challenge with the form token of a page.
+func (x *signing) asked(page *porticotest.Page, path string) (ceremony, options string) {
+	x.Helper()
+	answer := x.b.Post(path, url.Values{"form_token": {page.Hidden("form_token")}})
+	var a struct {
+		Ceremony  string          `json:"ceremony"`
+		PublicKey json.RawMessage `json:"publicKey"`
+	}
+	if err := json.Unmarshal([]byte(answer.Body), &a); err != nil {
+		x.Fatalf("%s answers %d %.300s", path, answer.Status, answer.Body)
+	}
+	return a.Ceremony, string(a.PublicKey)
+}
+
+// passkey adds one to the person, in a browser of its own.
+func (x *signing) passkey() *securityKey {
+	x.Helper()
+	k := &securityKey{
+		rp:     virtualwebauthn.RelyingParty{ID: "localhost", Name: "Portico", Origin: x.s.URL},
+		device: virtualwebauthn.NewAuthenticator(), cred: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeRSA),
+	}
+	mine := x.b
+	x.b = x.s.NewBrowser()
+	finish(x.password())
+	page := x.b.Get(protocol.PathAccountPasskeys)
+	ceremony, raw := x.asked(page, protocol.PathAccountPasskeyNew)
+	options, err := virtualwebauthn.ParseAttestationOptions(raw)
+	if err != nil {
+		x.Fatal(err)
+	}
+	k.device.Options.UserHandle = []byte(options.UserID)
+	x.b.Post(protocol.PathAccountPasskeys, url.Values{
+		"form_token": {page.Hidden("form_token")}, "decision": {"add"}, "name": {"Key"}, "ceremony": {ceremony},
+		"credential": {virtualwebauthn.CreateAttestationResponse(k.rp, k.device, k.cred, *options)},
+	})
+	x.b = mine
+	return k
+}
+
+// answer answers the challenge that is asked for at a path.
+func (k *securityKey) answer(x *signing, page *porticotest.Page, path string) map[string]string {
+	x.Helper()
+	ceremony, raw := x.asked(page, path)
+	options, err := virtualwebauthn.ParseAssertionOptions(raw)
+	if err != nil {
+		x.Fatal(err)
+	}
+	return map[string]string{"ceremony": ceremony, "credential": virtualwebauthn.CreateAssertionResponse(k.rp, k.device, k.cred, *options)}
+}
+
 // elsewhere signs in at the other server, whose word may be trusted.
 func (x *signing) elsewhere(trusted bool) *porticotest.Page {
 	_, err := x.s.Federation.Change(x.Context(), "there", "", func(p *federation.Provider) error { p.Settings.TrustAMR = trusted; return nil })
@@ -62,6 +123,20 @@ var ways = []struct {
 		finish(x.password())
 		app := x.app()
 		return x.b.Get(x.s.AuthorizeURL(porticotest.Web, "openid", "acr_values", "2")).Submit(map[string]string{"code": app.Code()}, "", "")
+	}},
+	{"password, passkey", func(x *signing) *porticotest.Page {
+		k := x.passkey()
+		page := x.password()
+		return page.Submit(k.answer(x, page, protocol.PathPasskeyOptions+"?"+page.URL.RawQuery+"&second=1"), "", "")
+	}},
+	{"passkey", func(x *signing) *porticotest.Page {
+		k := x.passkey()
+		page := x.b.Get(x.s.AuthorizeURL(porticotest.Web, "openid"))
+		form := url.Values{"form_token": {page.Hidden("form_token")}}
+		for name, value := range k.answer(x, page, protocol.PathPasskeyOptions+"?"+page.URL.RawQuery) {
+			form.Set(name, value)
+		}
+		return x.b.Post(protocol.PathPasskey+"?"+page.URL.RawQuery, form)
 	}},
 	{"provider", func(x *signing) *porticotest.Page { return x.elsewhere(false) }},
 	{"provider, authenticator app", func(x *signing) *porticotest.Page {
@@ -93,7 +168,7 @@ func finish(page *porticotest.Page) *porticotest.Page {
 
 // What applications are told of every way to sign in: the truth of this login.
 func TestGoldenOfAssurance(t *testing.T) {
-	s, there := twoServersWith(t, everyMethod)
+	s, there := twoServersWith(t, everyMethod, porticotest.Host("localhost"))
 	corp(t, s)
 	table := map[string]any{}
 	for i, w := range ways {

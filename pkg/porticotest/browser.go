@@ -243,6 +243,16 @@ func (p *Page) Link(words string) string {
 	return href
 }
 
+// Hidden returns what the first field of the name holds, or "".
+func (p *Page) Hidden(name string) (value string) {
+	walk(p.tree(), func(n *html.Node) {
+		if n.Data == "input" && attr(n, "name") == name && value == "" {
+			value = attr(n, "value")
+		}
+	})
+	return value
+}
+
 // Text returns the words of the page, without tags.
 func (p *Page) Text() string { return strings.Join(strings.Fields(text(p.tree())), " ") }
 

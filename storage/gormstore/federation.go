@@ -143,10 +143,24 @@ func (s *Federation) IdentitiesOf(ctx context.Context, userID string) ([]federat
 	if !findable(userID) {
 		return nil, nil
 	}
+	return s.identities(ctx, "federation.identities_of", func(tx *gorm.DB) *gorm.DB {
+		return tx.Where("user_id = ?", userID).Order("linked_at, id")
+	})
+}
+
+// IdentitiesAt implements federation.Store.
+func (s *Federation) IdentitiesAt(ctx context.Context, provider, after string, limit int) ([]federation.Identity, error) {
+	if !findable(provider) || after != "" && !findable(after) || limit <= 0 {
+		return nil, nil
+	}
+	return s.identities(ctx, "federation.identities_at", func(tx *gorm.DB) *gorm.DB {
+		return tx.Where("provider = ? AND id > ?", provider, after).Order("id").Limit(limit)
+	})
+}
+
+func (s *Federation) identities(ctx context.Context, op string, which func(*gorm.DB) *gorm.DB) ([]federation.Identity, error) {
 	var rows []identityRow
-	if err := s.db.read(ctx, "federation.identities_of", func(tx *gorm.DB) error {
-		return tx.Where("user_id = ?", userID).Order("linked_at, id").Find(&rows).Error
-	}); err != nil {
+	if err := s.db.read(ctx, op, func(tx *gorm.DB) error { return which(tx).Find(&rows).Error }); err != nil {
 		return nil, err
 	}
 	out := make([]federation.Identity, len(rows))

@@ -141,6 +141,24 @@ func identities(t *testing.T, s federation.Store) {
 			t.Errorf("%s has %q, want %q", user, got, want)
 		}
 	}
+	for _, tt := range []struct {
+		provider, after string
+		limit           int
+		want            string
+	}{
+		{"elsewhere", "", 10, "a b c"}, {"elsewhere", "", 2, "a b"}, {"elsewhere", "b", 10, "c"}, {"elsewhere", "c", 10, ""},
+		{"elsewhere", "", 0, ""}, {"nowhere", "", 10, ""}, {"\x00", "", 10, ""}, {"elsewhere", "\xff", 10, ""},
+	} {
+		list, err := s.IdentitiesAt(t.Context(), tt.provider, tt.after, tt.limit)
+		must(t, err)
+		ids := []string{}
+		for _, i := range list {
+			ids = append(ids, i.ID)
+		}
+		if got := strings.Join(ids, " "); got != tt.want {
+			t.Errorf("IdentitiesAt(%q, %q, %d) = %q, want %q", tt.provider, tt.after, tt.limit, got, tt.want)
+		}
+	}
 	elsewhere := newIdentity("d", "bob", "early")
 	wantKind(t, "a subject that somebody has", s.Link(t.Context(), elsewhere), fault.Conflict)
 	elsewhere.Issuer = issuer + "/"

@@ -171,6 +171,7 @@ func live(t *testing.T, s *porticotest.Server) secrets {
 	s.Send(web, protocol.PathToken, url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {"sent to the wrong place"}})
 	k.add("a password of another grant", "sent to the wrong place")
 	livePeople(t, s, k)
+	liveFactors(t, s, k)
 	for _, what := range []string{"access_token", "refresh_token", "id_token", "client_secret", "registration_access_token", "a code"} {
 		if len(k[what]) == 0 {
 			t.Fatalf("the flows gave no %s", what)

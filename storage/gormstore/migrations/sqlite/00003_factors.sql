@@ -125,7 +125,7 @@ CREATE TABLE identities (
     UNIQUE (issuer, subject)
 );
 CREATE INDEX identities_user ON identities (user_id);
-CREATE INDEX identities_provider ON identities (provider);
+CREATE INDEX identities_provider ON identities (provider, id);
 
 -- Which session of ours came from which sign-in elsewhere, for the logout.
 CREATE TABLE upstream_sessions (
