@@ -53,6 +53,8 @@ func OpenDurable(ctx context.Context, url string, opts DurableOptions) (*Durable
 		Federation:       db.Federation(),
 		TOTPs:            db.TOTPs(),
 		Passkeys:         db.Passkeys(),
+		RecoveryCodes:    db.RecoveryCodes(),
+		Contacts:         db.Contacts(),
 		Keys:             db.Keys(),
 		Revocations:      db.Revocations(),
 		Audit:            db.Audit(),

@@ -20,9 +20,11 @@ import (
 	"github.com/portico-id/portico/pkg/keyring"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/mail"
+	"github.com/portico-id/portico/pkg/onetime"
 	"github.com/portico-id/portico/pkg/passkey"
 	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/recovery"
+	"github.com/portico-id/portico/pkg/recoverycode"
 	"github.com/portico-id/portico/pkg/replay"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
@@ -45,6 +47,8 @@ type Durable struct {
 	Federation       federation.Store
 	TOTPs            totp.Store
 	Passkeys         passkey.Store
+	RecoveryCodes    recoverycode.Store
+	Contacts         onetime.Store
 	Keys             keyring.Store
 	Revocations      revocation.Ledger
 	Audit            audit.Store

@@ -62,6 +62,7 @@ var doneWords = map[string]string{
 	"factor_renamed": "factor.done_renamed",
 	"factor_removed": "factor.done_removed",
 	"browser":        "factor.done_browser",
+	"codes":          "recoverycode.told",
 	"linked":         "account.done_linked",
 	"unlinked":       "account.done_unlinked",
 }

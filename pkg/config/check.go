@@ -140,6 +140,7 @@ func (c *Config) checkValues(at func(key string) string) []error {
 	}
 	c.checkMail(add)
 	c.checkPasskeys(add)
+	c.checkSMS(add)
 	if c.EncryptionKeys != "" {
 		if _, err := secret.ParseKeys(c.EncryptionKeys); err != nil {
 			add("encryption_keys", "%v; make one with: openssl rand -base64 32", err)
@@ -177,6 +178,19 @@ func (c *Config) checkMail(add func(key, format string, args ...any)) {
 		if _, err := mail.ParseAddress(s); s != "" && err != nil {
 			add(key, "want an address such as Example <no-reply@example.com>")
 		}
+	}
+}
+
+// checkSMS looks at how text messages leave.
+func (c *Config) checkSMS(add func(key, format string, args ...any)) {
+	if c.SMSWebhookURL == "" {
+		return
+	}
+	if u, err := url.Parse(c.SMSWebhookURL); err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && IsLoopback(u.Hostname())) {
+		add("sms_webhook_url", "want an https URL")
+	}
+	if len(c.SMSWebhookKey) < 32 {
+		add("sms_webhook_key", "is shorter than 32 characters, and signs what is sent to sms_webhook_url; make one with: openssl rand -hex 32")
 	}
 }
 
@@ -231,6 +245,8 @@ func (c *Config) CheckServe() error {
 	need((c.TLSCertFile == "") == (c.TLSKeyFile == ""), "tls_cert_file and tls_key_file go together: set both or neither")
 	need(c.Registration != RegistrationToken || len(c.RegistrationTokens) > 0, "registration is token but there is none: set PORTICO_REGISTRATION_TOKENS, or PORTICO_REGISTRATION=off")
 	need(c.Signup == SignupClosed || c.SignupVerification == VerificationOff || c.SMTPURL != "", "people may sign up and their addresses are to be proven, but there is no mail server: set PORTICO_SMTP_URL, or PORTICO_SIGNUP=closed, or PORTICO_SIGNUP_VERIFICATION=off")
+	need(!slices.Contains(c.MFAMethods, "email") || c.SMTPURL != "", "mfa_methods has email but there is no mail server: set PORTICO_SMTP_URL, or take email out")
+	need(!slices.Contains(c.MFAMethods, "sms") || c.SMSWebhookURL != "", "mfa_methods has sms but nobody sends text messages: set PORTICO_SMS_WEBHOOK_URL and PORTICO_SMS_WEBHOOK_KEY (see docs/operate/sms.md), or take sms out")
 	need(c.SMTPURL == "" || c.MailFrom != "", "smtp_url is set but not who sends: set PORTICO_MAIL_FROM")
 	need(c.TermsVersion == "" || c.TermsURL != "", "terms_version is set but nobody can read them: set PORTICO_TERMS_URL")
 	need(c.TermsURL == "" || c.TermsVersion != "", "terms_url is set but no version to record: set PORTICO_TERMS_VERSION, such as 2026-11")

@@ -34,6 +34,26 @@ type Asked struct {
 // Ask makes a confirmation, in the transaction that the context carries. Open
 // ones of the same purpose and person end.
 func (s *Service) Ask(ctx context.Context, a Ask) (Asked, error) {
+	d, err := s.Draft(a)
+	if err != nil {
+		return Asked{}, err
+	}
+	return d.Asked, s.Keep(ctx, d)
+}
+
+// Draft is a confirmation that nobody knows yet.
+type Draft struct {
+	Asked
+	kept Confirmation
+}
+
+// Keep makes a draft count, as Ask does.
+func (s *Service) Keep(ctx context.Context, d *Draft) error { return s.store.Create(ctx, d.kept) }
+
+// Draft makes the secrets of a confirmation that counts once Keep has written
+// it: for codes that are sent by somebody who may fail, and not from an outbox.
+// When they do, nothing has changed, and an earlier code still works.
+func (s *Service) Draft(a Ask) (*Draft, error) {
 	now := clock.Now()
 	c := Confirmation{
 		ID: secret.ID(), Purpose: a.Purpose, UserID: a.UserID, Email: a.Email,
@@ -47,12 +67,9 @@ func (s *Service) Ask(ctx context.Context, a Ask) (Asked, error) {
 	}
 	var err error
 	if c.Sealed, err = s.seal(&c, a.Payload); err != nil {
-		return Asked{}, err
+		return nil, err
 	}
-	if err := s.store.Create(ctx, c); err != nil {
-		return Asked{}, err
-	}
-	return asked, nil
+	return &Draft{asked, c}, nil
 }
 
 // codeDigits is the length of a code: with MaxTries a guesser has one chance

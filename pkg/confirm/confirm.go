@@ -1,5 +1,5 @@
-// Package confirm proves that somebody reads a mailbox: links and codes, each
-// of one purpose, once, for a while. It sends no mail and draws no page; what
+// Package confirm proves that somebody reads a mailbox, or has a phone: links
+// and codes, each of one purpose, once, for a while. It sends no mail and draws no page; what
 // a proof leads to is decided by who asked for it.
 package confirm
 
@@ -23,6 +23,10 @@ const (
 	VerifyEmail   Purpose = "verify_email"   // an address that an account has already
 	ChangeEmail   Purpose = "change_email"   // an address that an account will have
 	ResetPassword Purpose = "reset_password" // a password was forgotten
+	FactorEmail   Purpose = "factor_email"   // a second factor: a code by e-mail
+	FactorSMS     Purpose = "factor_sms"     // a second factor: a code by text message
+	EnrolEmail    Purpose = "enrol_email"    // codes by e-mail become a factor
+	EnrolSMS      Purpose = "enrol_sms"      // codes to a number become one
 	// RecoverFactors is the word of an administrator that somebody lost every
 	// second factor. Its link is handed over, and not mailed.
 	RecoverFactors Purpose = "recover_factors"

@@ -25,6 +25,9 @@ type Attempt struct {
 	Browser string
 	// Form is what the person sent: code, or credential and ceremony.
 	Form map[string]string
+	// Locales are the languages of the page, best first, for who never chose
+	// one: what is sent speaks the same.
+	Locales []string
 }
 
 // Method is a kind of second factor. Implementations are safe for concurrent

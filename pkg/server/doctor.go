@@ -28,6 +28,7 @@ func (s *Server) Doctor(ctx context.Context) []storage.Finding {
 	}
 	found = append(found, s.examineRevocations(ctx), s.examineKeys(), s.examineProxies(), s.examineBrand(), s.examineAdministrators(ctx))
 	found = append(found, s.examineMail(ctx)...)
+	found = append(found, s.examineTexts(ctx))
 	return append(found, s.examineIssuer(ctx)...)
 }
 

@@ -20,12 +20,14 @@ func (s *Server) openFactors() {
 	s.browsers = factor.NewBrowsers(s.durable.Browsers, s.fingerprint, s.audit, factor.BrowsersConfig{
 		For: s.cfg.MFARemember, Most: s.cfg.MFABrowsers,
 	})
+	s.openRecoveryCodes()
 	s.Factors = factor.NewBook(factor.BookDeps{
-		Users: s.Users, Policy: s.policy(), Browsers: s.browsers, Letters: s.Mail, Audit: s.audit,
+		Users: s.Users, Policy: s.policy(), Browsers: s.browsers, Letters: s.Mail, Audit: s.audit, Codes: s.RecoveryCodes,
 		URL: func(path string) string { return s.cfg.Issuer + path },
 	})
 	// Apps show the name of this server beside the code.
 	s.TOTP = totp.NewService(s.durable.TOTPs, s.sealer, s.Factors, cmp.Or(s.brand.Name, s.cfg.IssuerURL().Host))
+	s.openOneTime()
 }
 
 // policy is who must reach which authentication context class.
@@ -46,12 +48,16 @@ type factors struct {
 	steps    *factor.Handler
 	apps     *totp.Handler
 	passkeys *passkeys // nil: none are taken
+	codes    codes
 }
 
 func (s *Server) openFactorPages(opener *visit.Opener, steps *login.Dispatcher, signIn *login.Handler) (factors, error) {
 	rooms := s.rooms(opener, steps)
-	onward := &factor.Onward{Rooms: rooms}
-	methods, listers := []factor.Method{s.TOTP}, []factor.Lister{s.TOTP}
+	onward := &factor.Onward{Rooms: rooms, Codes: s.RecoveryCodes}
+	methods, listers := []factor.Method{s.TOTP, s.RecoveryCodes}, []factor.Lister{s.TOTP}
+	for _, kind := range s.sentKinds() {
+		methods, listers = append(methods, kind), append(listers, kind)
+	}
 	keys, err := s.openPasskeyPages(opener, signIn, rooms, onward)
 	if err != nil {
 		return factors{}, err
@@ -66,6 +72,7 @@ func (s *Server) openFactorPages(opener *visit.Opener, steps *login.Dispatcher, 
 		}),
 		apps:     &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: signIn, Onward: onward},
 		passkeys: keys,
+		codes:    s.openCodePages(signIn, rooms, onward),
 	}, nil
 }
 
@@ -86,5 +93,6 @@ func (f factors) routes(page, data func(web.Handler) http.Handler, taken []assur
 	if slices.Contains(taken, assurance.TOTP) {
 		list = append(list, route{protocol.PathAccountTOTP, page(f.apps.Account)})
 	}
+	list = append(list, f.codes.routes(page, taken)...)
 	return append(list, f.passkeys.routes(page, data)...)
 }

@@ -31,7 +31,9 @@ import (
 	"github.com/portico-id/portico/pkg/mail"
 	"github.com/portico-id/portico/pkg/observe"
 	"github.com/portico-id/portico/pkg/oidc/discovery"
+	"github.com/portico-id/portico/pkg/onetime"
 	"github.com/portico-id/portico/pkg/password"
+	"github.com/portico-id/portico/pkg/recoverycode"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
@@ -59,6 +61,8 @@ type Server struct {
 	Federation    *federation.Service
 	Factors       *factor.Book
 	TOTP          *totp.Service
+	RecoveryCodes *recoverycode.Service
+	OneTime       *onetime.Service
 
 	cfg     *config.Config
 	log     *slog.Logger

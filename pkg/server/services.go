@@ -63,9 +63,9 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err := s.openPasswords(); err != nil {
 		return err
 	}
+	s.Confirmations = confirm.NewService(s.durable.Confirmations, s.fingerprint, s.sealer)
 	s.openFactors()
 	s.openFederation()
-	s.Confirmations = confirm.NewService(s.durable.Confirmations, s.fingerprint, s.sealer)
 	s.Consents = consent.NewService(s.durable.Consents, s.APIs, s.Users, s.durable.Grants, s.Revocations, s.audit, consent.Config{TokenLife: maxTokenTTL})
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/client"
 	"github.com/portico-id/portico/pkg/confirm"
@@ -16,6 +17,7 @@ import (
 	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/grant"
 	"github.com/portico-id/portico/pkg/mail"
+	"github.com/portico-id/portico/pkg/onetime"
 	"github.com/portico-id/portico/pkg/revocation"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/session"
@@ -25,7 +27,7 @@ import (
 )
 
 // stores are the names of writeEverywhere's marks, one for each store.
-var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "totp", "passkey", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back", "provider", "identity", "origin"}
+var stores = []string{"client", "api", "user", "password", "grant", "token", "session", "consent", "confirmation", "browser", "totp", "passkey", "recovery code", "contact", "key", "secret", "revocation", "event", "refusal", "lease", "mail", "way back", "provider", "identity", "origin"}
 
 func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 	_, leaseErr := d.Leases.Acquire(ctx, "mark", "mark", time.Minute, epoch)
@@ -43,6 +45,8 @@ func writeEverywhere(ctx context.Context, d *storage.Durable) error {
 		d.Browsers.Remember(ctx, factor.Browser{ID: "mark", Hash: "mark", UserID: "mark", ExpiresAt: epoch.Add(time.Hour)}, 1),
 		d.TOTPs.Create(ctx, totp.App{ID: "mark", UserID: "mark", Sealed: []byte("mark")}),
 		d.Passkeys.Create(ctx, newPasskey("mark", "mark")),
+		d.RecoveryCodes.Replace(ctx, "mark", newCodes("mark", "mark")),
+		d.Contacts.Put(ctx, onetime.Contact{UserID: "mark", Kind: assurance.SMS}),
 		d.Keys.Add(ctx, newKey("mark"), time.Time{}), secretErr,
 		d.Revocations.Add(ctx, revocation.Entry{Kind: revocation.Token, ID: "mark", ExpiresAt: epoch.Add(time.Hour)}),
 		d.Audit.Append(ctx, []audit.Event{{ID: "mark"}}),
@@ -93,6 +97,10 @@ func written(t *testing.T, d *storage.Durable) (found []string) {
 	note("totp", len(apps) > 0, err)
 	_, err = d.Passkeys.ByCredential(ctx, "credential-of-mark")
 	note("passkey", true, err)
+	codes, err := d.RecoveryCodes.OfUser(ctx, "mark")
+	note("recovery code", len(codes) > 0, err)
+	_, err = d.Contacts.Get(ctx, "mark", assurance.SMS)
+	note("contact", true, err)
 	keys, err := d.Keys.List(ctx)
 	note("key", len(keys) > 0, err)
 	secret, err := d.Keys.Secret(ctx, "mark", []byte("another"))

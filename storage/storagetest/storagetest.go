@@ -37,6 +37,8 @@ func Durable(t *testing.T, open OpenDurable) {
 		{"browsers", Browsers},
 		{"totps", TOTPs},
 		{"passkeys", Passkeys},
+		{"recovery codes", RecoveryCodes},
+		{"contacts", Contacts},
 		{"federation", Federation},
 		{"keys", Keys},
 		{"revocations", Revocations},

@@ -7,11 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-id/portico/pkg/assurance"
 	"github.com/portico-id/portico/pkg/audit"
 	"github.com/portico-id/portico/pkg/confirm"
 	"github.com/portico-id/portico/pkg/consent"
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/grant"
+	"github.com/portico-id/portico/pkg/onetime"
 	"github.com/portico-id/portico/pkg/session"
 	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
@@ -112,6 +114,8 @@ func belong(t *testing.T, open OpenDurable, ids ...string) *storage.Durable {
 		must(t, d.Browsers.Remember(t.Context(), newBrowser("browser-of-"+id, id, 0), 1))
 		must(t, d.TOTPs.Create(t.Context(), totp.App{ID: "totp-of-" + id, UserID: id, Sealed: []byte{1}}))
 		must(t, d.Passkeys.Create(t.Context(), newPasskey("passkey-of-"+id, id)))
+		must(t, d.RecoveryCodes.Replace(t.Context(), id, newCodes(id, "code-of-"+id)))
+		must(t, d.Contacts.Put(t.Context(), onetime.Contact{UserID: id, Kind: assurance.SMS, Target: "number-of-" + id}))
 		must(t, d.Federation.Link(t.Context(), newIdentity("identity-of-"+id, id, "sub-of-"+id)))
 		must(t, d.Federation.PutOrigin(t.Context(), newOrigin("session-of-"+id, "sub-of-"+id, "")))
 		must(t, d.Confirmations.Create(t.Context(), confirm.Confirmation{ID: "proof-of-" + id, UserID: id, Purpose: confirm.ChangeEmail, ExpiresAt: epoch.Add(time.Hour)}))
@@ -134,7 +138,7 @@ func userDeletion(t *testing.T, open OpenDurable) {
 	if want := []string{"audit_events.id = event-of-gone", "audit_events.user_id = gone"}; !slices.Equal(left, want) {
 		t.Errorf("left of the person: %q, want %q", left, want)
 	}
-	for _, table := range []string{"users.id", "passwords.user_id", "consents.user_id", "sessions.user_id", "grants.user_id", "confirmations.user_id", "trusted_devices.user_id", "identities.user_id", "totps.user_id", "passkeys.user_id", "factor_recoveries.user_id", "user_identifiers.user_id"} {
+	for _, table := range []string{"users.id", "passwords.user_id", "consents.user_id", "sessions.user_id", "grants.user_id", "confirmations.user_id", "trusted_devices.user_id", "identities.user_id", "totps.user_id", "passkeys.user_id", "recovery_codes.user_id", "factor_contacts.user_id", "factor_recoveries.user_id", "user_identifiers.user_id"} {
 		if !strings.Contains(Dump(t, d), table+" = stays\n") {
 			t.Errorf("%s of somebody else is gone", table)
 		}

@@ -12,7 +12,9 @@ import (
 	"github.com/portico-id/portico/pkg/flow"
 	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login"
+	"github.com/portico-id/portico/pkg/onetime"
 	"github.com/portico-id/portico/pkg/recovery"
+	"github.com/portico-id/portico/pkg/recoverycode"
 	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/signup"
 	"github.com/portico-id/portico/pkg/terms"
@@ -59,11 +61,15 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit,
 	})
 	rooms := &room.Keeper{Kit: s.Kit, Opener: s.Opener, Steps: next, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit}
+	bySMS, byEmail := onetime.SMS{Service: s.OneTime}, onetime.Email{Service: s.OneTime}
 	second := factor.New(factor.Deps{
-		Kit: s.Kit, Opener: s.Opener, Steps: next, Next: pages, Methods: []factor.Method{s.TOTP}, Listers: []factor.Lister{s.TOTP},
+		Kit: s.Kit, Opener: s.Opener, Steps: next, Next: pages, Methods: []factor.Method{s.TOTP, s.RecoveryCodes, bySMS, byEmail}, Listers: []factor.Lister{s.TOTP, bySMS, byEmail},
 		Browsers: s.Browsers, Users: s.Users, Book: s.Factors, Rooms: rooms, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit,
 	})
-	apps := &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: pages, Onward: &factor.Onward{Rooms: rooms}}
+	onward := &factor.Onward{Rooms: rooms, Codes: s.RecoveryCodes}
+	apps := &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: pages, Onward: onward}
+	paper := &recoverycode.Handler{Rooms: rooms, Codes: s.RecoveryCodes}
+	sent := &onetime.Handler{Rooms: rooms, Codes: s.OneTime, Raise: pages, Onward: onward}
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
 	watch := &limit.Watch{Audit: s.Audit, Count: func(string) {}}
 	register := signup.New(signup.Deps{
@@ -82,6 +88,9 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 	mux.Handle("/account/security", s.Kit.Pages(second.Security))
 	mux.Handle("/account/security/browsers", s.Kit.Pages(second.Remembered))
 	mux.Handle("/account/security/app", s.Kit.Pages(apps.Account))
+	mux.Handle("/account/security/recovery-codes", s.Kit.Pages(paper.Account))
+	mux.Handle("/account/security/email", s.Kit.Pages(sent.Email))
+	mux.Handle("/account/security/sms", s.Kit.Pages(sent.SMS))
 	mux.Handle("/login/account", s.Kit.Pages(pages.Account))
 	mux.Handle("/consent", s.Kit.Pages(asks.Consent))
 	mux.Handle("/login/terms", s.Kit.Pages(accept.Ask))

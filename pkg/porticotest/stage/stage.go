@@ -26,10 +26,13 @@ import (
 	"github.com/portico-id/portico/pkg/fault"
 	"github.com/portico-id/portico/pkg/federation"
 	"github.com/portico-id/portico/pkg/flow"
+	"github.com/portico-id/portico/pkg/limit"
 	"github.com/portico-id/portico/pkg/login/visit"
+	"github.com/portico-id/portico/pkg/onetime"
 	"github.com/portico-id/portico/pkg/password"
 	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/recovery"
+	"github.com/portico-id/portico/pkg/recoverycode"
 	"github.com/portico-id/portico/pkg/safehttp"
 	"github.com/portico-id/portico/pkg/scope"
 	"github.com/portico-id/portico/pkg/secret"
@@ -39,6 +42,7 @@ import (
 	"github.com/portico-id/portico/pkg/web"
 	"github.com/portico-id/portico/storage"
 	"github.com/portico-id/portico/storage/embedded"
+	"github.com/portico-id/portico/templates"
 )
 
 // Issuer of every stage.
@@ -74,6 +78,9 @@ type Stage struct {
 	Browsers      *factor.Browsers
 	Factors       *factor.Book
 	TOTP          *totp.Service
+	RecoveryCodes *recoverycode.Service
+	OneTime       *onetime.Service
+	Texts         *Texts
 	WayBack       *recovery.Factors
 	Federation    *federation.Service
 	Replay        *Replay
@@ -121,8 +128,17 @@ func New(t *testing.T) *Stage {
 	}
 	policy := assurance.Policy{Taken: assurance.Factors()}
 	s.Browsers = factor.NewBrowsers(s.Durable.Browsers, s.Prints, s.Audit, factor.BrowsersConfig{For: 30 * 24 * time.Hour})
+	s.RecoveryCodes = recoverycode.NewService(recoverycode.Deps{
+		Store: s.Durable.RecoveryCodes, Users: s.Users, Tx: s.Durable, Fingerprint: s.Prints, Letters: s.Letters, Audit: s.Audit, URL: s.Kit.URL,
+	})
 	s.Factors = factor.NewBook(factor.BookDeps{
-		Users: s.Users, Policy: policy, Browsers: s.Browsers, Letters: s.Letters, Audit: s.Audit, URL: s.Kit.URL,
+		Users: s.Users, Policy: policy, Browsers: s.Browsers, Letters: s.Letters, Audit: s.Audit, URL: s.Kit.URL, Codes: s.RecoveryCodes,
+	})
+	s.Texts = &Texts{}
+	s.OneTime = onetime.NewService(onetime.Deps{
+		Store: s.Durable.Contacts, Users: s.Users, Proofs: s.Confirmations, Keeper: s.Factors, Letters: s.Letters, SMS: s.Texts,
+		Words: templates.Standard(), Host: issuer.Hostname(), Tx: s.Durable, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(),
+		Fingerprint: s.Prints, Audit: s.Audit,
 	})
 	s.WayBack = recovery.NewFactors(recovery.FactorsDeps{
 		Store: s.Durable.FactorRecoveries, Users: s.Users, Sessions: s.Sessions, Confirm: s.Confirmations, Letters: s.Letters, Tx: s.Durable, Audit: s.Audit,
