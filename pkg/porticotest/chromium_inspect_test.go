@@ -98,9 +98,15 @@ func (tb *tab) picture(page string, s screen) {
 	if dir == "" {
 		return
 	}
+	// The window grows to the page. A picture of what is beyond the window is
+	// shifted where the page reads from right to left.
+	whole := s
+	whole.height = max(s.height, evaluate[int64](tb, `document.documentElement.scrollHeight`))
+	tb.on(whole)
+	defer tb.on(s)
 	ctx, cancel := context.WithTimeout(tb.ctx, stepBound)
 	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		tb.t.Fatal(err)
 	}
