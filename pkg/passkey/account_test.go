@@ -134,6 +134,28 @@ func TestLeadsToRecoveryCodes(t *testing.T) {
 	}
 }
 
+// TestEndsBackInTheApplication: who had to get a factor goes on with what they
+// came for.
+func TestEndsBackInTheApplication(t *testing.T) {
+	r, k := newRig(t), newKey()
+	r.Opener.Policy.Everyone = assurance.PhishingResistant
+	b := r.Browser()
+	at := stage.Follow(t, b.Submit(r.begin(t, b), "username", r.ann.Email, "password", stage.Password))
+	if !stage.IsPage(at, "/login/enrol") {
+		t.Fatalf("the password led to %q", at)
+	}
+	there := pagePath + flow(at)
+	a := ask(t, b, there, optionsPath+flow(at))
+	at = stage.Follow(t, b.Submit(there, "decision", "add", "ceremony", a.Ceremony, "credential", k.create(t, a), "name", "Key"))
+	for range 3 { // pages that see by the new cookie who is signed in
+		if strings.HasPrefix(at, "/consent") {
+			return
+		}
+		at = stage.Follow(t, b.Get(at))
+	}
+	t.Errorf("led to %q, want on to the application", at)
+}
+
 // TestRefusesNewPasskeys: nothing of a registration that does not pass is
 // kept, and the person reads why.
 func TestRefusesNewPasskeys(t *testing.T) {
