@@ -119,7 +119,7 @@ type Config struct {
 	LimitFlowAddress       Rate               `koanf:"limit_flow_address" default:"600/15m" doc:"Requests of one address that lead to a page and are kept."`
 	LimitRegisterAddress   Rate               `koanf:"limit_register_address" default:"30/1h" doc:"Clients that one address may register."`
 	LimitClientFailures    Rate               `koanf:"limit_client_failures" default:"20/1m" doc:"Failed authentications of one client from one address."`
-	OutboundAllow          []string           `koanf:"outbound_allow" doc:"CIDRs that Portico may reach besides public addresses when it fetches a client's jwks_uri or asks password_range_url."`
+	OutboundAllow          []string           `koanf:"outbound_allow" doc:"CIDRs that Portico may reach besides public addresses when it fetches a client's jwks_uri, asks password_range_url or hands a text message to sms_webhook_url."`
 	AccessTokenTTL         time.Duration      `koanf:"access_token_ttl" default:"15m" doc:"Life of access tokens, unless the API or client says otherwise. At most 24h."`
 	IDTokenTTL             time.Duration      `koanf:"id_token_ttl" default:"1h" doc:"Life of ID tokens. At most 24h."`
 	RefreshIdleTTL         time.Duration      `koanf:"refresh_idle_ttl" default:"168h" doc:"A refresh token that is not used for this long is dead."`

@@ -86,6 +86,11 @@ func TestMistakes(t *testing.T) {
 		"everybody an admin":     {env: []string{"PORTICO_SIGNUP_ROLES=shopper,portico:admin"}, want: []string{"PORTICO_SIGNUP_ROLES:", `"portico:admin"`}},
 		"no role":                {env: []string{"PORTICO_SIGNUP_ROLES=a role"}, want: []string{"PORTICO_SIGNUP_ROLES:"}},
 		"no domain":              {env: []string{"PORTICO_SIGNUP_DOMAINS=@example.com"}, want: []string{"PORTICO_SIGNUP_DOMAINS:", "such as example.com"}},
+		"texts over http":        {env: []string{"PORTICO_SMS_WEBHOOK_URL=http://sms.example/", "PORTICO_SMS_WEBHOOK_KEY=" + key}, want: []string{"PORTICO_SMS_WEBHOOK_URL: want an https URL"}},
+		"texts to nowhere":       {env: []string{"PORTICO_SMS_WEBHOOK_URL=https:///x", "PORTICO_SMS_WEBHOOK_KEY=" + key}, want: []string{"PORTICO_SMS_WEBHOOK_URL: want an https URL"}},
+		"texts with a person":    {env: []string{"PORTICO_SMS_WEBHOOK_URL=https://u:c2hvcnQ@sms.example/", "PORTICO_SMS_WEBHOOK_KEY=" + key}, want: []string{"PORTICO_SMS_WEBHOOK_URL: want an https URL"}},
+		"texts without a key":    {env: []string{"PORTICO_SMS_WEBHOOK_URL=https://sms.example/"}, want: []string{"sms_webhook_key", "shorter than 32", "openssl rand"}},
+		"texts with a short key": {env: []string{"PORTICO_SMS_WEBHOOK_URL=https://sms.example/", "PORTICO_SMS_WEBHOOK_KEY=c2hvcnQ"}, want: []string{"PORTICO_SMS_WEBHOOK_KEY", "shorter than 32"}},
 		"issuer in capitals":     {env: []string{"PORTICO_ISSUER=https://A.example"}, want: []string{"lower case: a.example"}},
 	}
 	for name, tt := range tests {
@@ -123,6 +128,11 @@ func TestServeRefusesUnsafeSettings(t *testing.T) {
 	if err := check(good...); err != nil {
 		t.Errorf("good settings: %v", err)
 	}
+	for _, hook := range []string{"https://sms.example/portico?x=1", "http://127.0.0.1:9/"} {
+		if err := check(append(good[:3:3], "PORTICO_MFA_METHODS=totp,sms", "PORTICO_SMS_WEBHOOK_URL="+hook, "PORTICO_SMS_WEBHOOK_KEY="+key)...); err != nil {
+			t.Errorf("texts through %s: %v", hook, err)
+		}
+	}
 	tests := map[string]struct {
 		env  []string
 		want string
@@ -136,6 +146,8 @@ func TestServeRefusesUnsafeSettings(t *testing.T) {
 		"terms of no version":   {append(good[:3:3], "PORTICO_TERMS_URL=https://id.example/terms"), "PORTICO_TERMS_VERSION"},
 		"half a certificate":    {append(good[:3:3], "PORTICO_TLS_CERT_FILE=x"), "tls_key_file"},
 		"tokens without any":    {append(good[:3:3], "PORTICO_REGISTRATION=token"), "PORTICO_REGISTRATION_TOKENS"},
+		"texts by nobody":       {append(good[:3:3], "PORTICO_MFA_METHODS=totp,sms"), "PORTICO_SMS_WEBHOOK_URL"},
+		"codes without mail":    {append(good[:3:3], "PORTICO_MFA_METHODS=email"), "PORTICO_SMTP_URL"},
 		"idle beyond its end":   {append(good[:3:3], "PORTICO_REFRESH_IDLE_TTL=1000h"), "refresh_idle_ttl"},
 	}
 	for name, tt := range tests {
