@@ -24,7 +24,7 @@ func get(h http.Handler, method, target string, header ...string) *httptest.Resp
 func TestServesEveryFileForEverUnderItsDigest(t *testing.T) {
 	types := map[string]string{
 		"account.css": "text/css; charset=utf-8", "codes.js": "text/javascript; charset=utf-8",
-		"app.css":     "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8",
+		"app.css": "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8",
 		"form-post.js": "text/javascript; charset=utf-8", "passkey.js": "text/javascript; charset=utf-8", "strength.js": "text/javascript; charset=utf-8", "favicon.svg": "image/svg+xml", "logo.svg": "image/svg+xml",
 		"favicon.ico": "image/x-icon", "touch.png": "image/png",
 		"mailbox.css": "text/css; charset=utf-8", "playground.css": "text/css; charset=utf-8", "playground.js": "text/javascript; charset=utf-8",

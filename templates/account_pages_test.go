@@ -60,7 +60,7 @@ func accountSamples(shop, evil *Client, alice, mallory Account) map[string]Page 
 		"security-needed": Security{Desk: in("/account/security", ""), Codes: "/account/security/recovery-codes", CodesNeeded: true},
 		"browsers":        Browsers{Desk: in("/account/security", ""), Form: form, List: []Remembered{{ID: "b1", Device: firefox, Address: "192.0.2.7", Used: at, Until: at.AddDate(0, 1, 0)}, {ID: "b2"}}},
 		"browsers-none":   Browsers{Desk: in("/account/security", "browser"), Form: form},
-		"recovery-codes": RecoveryCodes{Desk: in("/account/security", ""), Form: form, Security: "/account/security", Left: 3, Made: at, Waits: true},
+		"recovery-codes":  RecoveryCodes{Desk: in("/account/security", ""), Form: form, Security: "/account/security", Left: 3, Made: at, Waits: true},
 		"recovery-codes-new": RecoveryCodes{
 			Desk: in("/account/security", ""), Form: form, Security: "/account/security", Left: 10, Made: at, New: []string{"x7kq-2m4p-9tzc", "0123-4567-89ab"},
 		},

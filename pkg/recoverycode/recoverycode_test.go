@@ -204,6 +204,27 @@ func TestCodesAreHashedAtRest(t *testing.T) {
 	}
 }
 
+// Whoever writes to the database cannot lend a list to somebody else.
+func TestAFingerprintIsWorthlessInAnotherRow(t *testing.T) {
+	s := stage.New(t)
+	ann, _ := withApp(t, s, "ann@example.test")
+	bob, _ := withApp(t, s, "bob@example.test")
+	codes := generate(t, s, ann)
+	rows, err := s.Durable.RecoveryCodes.OfUser(t.Context(), ann.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Durable.RecoveryCodes.RemoveAll(t.Context(), ann.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Durable.RecoveryCodes.Replace(t.Context(), bob.ID, rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := use(s, bob, codes[0]); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("a code of ann's whose row was moved to bob: %v", err)
+	}
+}
+
 func TestNormalise(t *testing.T) {
 	for typed, want := range map[string]string{
 		"x7kq-2m4p-9tzc": "x7kq2m4p9tzc", "X7KQ2M4P9TZC": "x7kq2m4p9tzc", " x7kq 2m4p\t9tzc\n": "x7kq2m4p9tzc", "x7kq–2m4p—9tzc": "x7kq2m4p9tzc",
