@@ -13,6 +13,7 @@ import (
 	"github.com/portico-id/portico/pkg/clock"
 	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/porticotest/stage"
+	"github.com/portico-id/portico/pkg/protocol"
 	"github.com/portico-id/portico/pkg/totp"
 )
 
@@ -247,8 +248,8 @@ func TestTheEnrolPageIsForItsPerson(t *testing.T) {
 
 var appKey = regexp.MustCompile(`secret=([A-Z2-7]{32})`)
 
-// The way of somebody new: password, an app, recovery codes if there are any,
-// and back in the application.
+// The way of somebody new: password, an app, recovery codes, and back in the
+// application.
 func TestGettingAFactorEndsInTheApplication(t *testing.T) {
 	r := demanding(t, "2", 0)
 	r.Second.Methods = []factor.Method{r.TOTP}
@@ -271,8 +272,15 @@ func TestGettingAFactorEndsInTheApplication(t *testing.T) {
 	form.Set("decision", "confirm")
 	form.Set("name", "Phone")
 	form.Set("code", code)
-	if at = stage.Follow(t, b.Get(stage.Follow(t, b.Post(app, form)))); !stage.IsPage(at, "/consent") {
-		t.Fatalf("the confirmed app leads to %q, want on with the request", at)
+	codes := stage.Follow(t, b.Post(app, form))
+	if !stage.IsPage(codes, protocol.PathAccountCodes) {
+		t.Fatalf("the confirmed app leads to %q, want the recovery codes, and the request kept", codes)
+	}
+	made := b.Submit(codes, "decision", "generate")
+	form = stage.Hidden(made.Body)
+	form.Set("decision", "done")
+	if at = stage.Follow(t, b.Get(stage.Follow(t, b.Post(codes, form)))); !stage.IsPage(at, "/consent") {
+		t.Fatalf("the codes lead to %q, want on with the request", at)
 	}
 	if s := r.session(t, b); s.ACR != "2" {
 		t.Errorf("acr %s", s.ACR)
