@@ -92,7 +92,11 @@ func TestChromiumPasskey(t *testing.T) {
 	device.recognises(true)
 	tb.fill("name", "My laptop")
 	tb.press("passkey-add")
-	tb.shows("done")
+	if want := s.URL + protocol.PathAccountCodes; tb.address() != want { // so that nobody is stranded
+		t.Errorf("the first passkey led to %s, want %s", tb.address(), want)
+	}
+	tb.visit(passkeys)
+	tb.shows("passkey-add")
 	for _, on := range screens {
 		tb.inspect("passkeys", on)
 	}
