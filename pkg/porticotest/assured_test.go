@@ -4,8 +4,12 @@ package porticotest_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/descope/virtualwebauthn"
@@ -27,6 +31,35 @@ type signing struct {
 	s, there *porticotest.Server
 	b        *porticotest.Browser
 	email    string
+	texts    *phone
+}
+
+// phone takes the text messages of a server, as the webhook of an operator.
+type phone struct {
+	mu   sync.Mutex
+	last string
+}
+
+// ServeHTTP implements http.Handler.
+func (m *phone) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	var message struct{ Text string }
+	if err := json.NewDecoder(r.Body).Decode(&message); err == nil {
+		m.mu.Lock()
+		m.last = message.Text
+		m.mu.Unlock()
+	}
+}
+
+// code returns the code of the newest message.
+func (m *phone) code(t *testing.T) string {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := regexp.MustCompile(`#(\d+)`).FindStringSubmatch(m.last)
+	if found == nil {
+		t.Fatalf("no code in %q", m.last)
+	}
+	return found[1]
 }
 
 // password enters the password and returns the page that follows.
@@ -124,6 +157,34 @@ var ways = []struct {
 		app := x.app()
 		return x.b.Get(x.s.AuthorizeURL(porticotest.Web, "openid", "acr_values", "2")).Submit(map[string]string{"code": app.Code()}, "", "")
 	}},
+	{"password, recovery code", func(x *signing) *porticotest.Page {
+		app := x.app()
+		finish(x.password().Submit(map[string]string{"code": app.Code()}, "", ""))
+		page := x.b.Get(protocol.PathAccountCodes).Submit(nil, "decision", "generate")
+		code := regexp.MustCompile(`<li><code>([^<]+)</code>`).FindStringSubmatch(page.Body)
+		if code == nil {
+			x.Fatalf("no codes on %s", page.Text())
+		}
+		x.b = x.s.NewBrowser()
+		page = x.password()
+		return x.b.Get(page.URL.String()+"&with=recovery_code").Submit(map[string]string{"code": code[1]}, "", "")
+	}},
+	{"password, code by e-mail", func(x *signing) *porticotest.Page {
+		finish(x.password())
+		page := x.b.Get(protocol.PathAccountEmailCode).Submit(nil, "decision", "send")
+		page.Submit(map[string]string{"code": x.s.Letter(x.email).Code}, "decision", "confirm")
+		x.b = x.s.NewBrowser()
+		page = x.password().Submit(nil, "decision", "send")
+		return page.Submit(map[string]string{"code": x.s.Letter(x.email).Code}, "", "")
+	}},
+	{"password, code by text message", func(x *signing) *porticotest.Page {
+		finish(x.password())
+		page := x.b.Get(protocol.PathAccountSMS).Submit(map[string]string{"number": "+43 1 2345678"}, "decision", "send")
+		page.Submit(map[string]string{"code": x.texts.code(x.T)}, "decision", "confirm")
+		x.b = x.s.NewBrowser()
+		page = x.password().Submit(nil, "decision", "send")
+		return page.Submit(map[string]string{"code": x.texts.code(x.T)}, "", "")
+	}},
 	{"password, passkey", func(x *signing) *porticotest.Page {
 		k := x.passkey()
 		page := x.password()
@@ -168,12 +229,17 @@ func finish(page *porticotest.Page) *porticotest.Page {
 
 // What applications are told of every way to sign in: the truth of this login.
 func TestGoldenOfAssurance(t *testing.T) {
-	s, there := twoServersWith(t, everyMethod, porticotest.Host("localhost"))
+	messages := &phone{}
+	hook := httptest.NewServer(messages)
+	t.Cleanup(hook.Close)
+	s, there := twoServersWith(t, everyMethod, porticotest.Host("localhost"), porticotest.With(func(c *config.Config) {
+		c.SMSWebhookURL, c.SMSWebhookKey = hook.URL, strings.Repeat("k", 32)
+	}))
 	corp(t, s)
 	table := map[string]any{}
 	for i, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
-			x := &signing{T: t, s: s, there: there, b: s.NewBrowser(), email: "person" + string(rune('a'+i)) + "@example.test"}
+			x := &signing{T: t, s: s, there: there, b: s.NewBrowser(), texts: messages, email: "person" + string(rune('a'+i)) + "@example.test"}
 			member(t, there, x.email, "Person")
 			if !strings.HasPrefix(w.name, "provider") && !strings.HasPrefix(w.name, "directory") {
 				member(t, s, x.email, "Person")
