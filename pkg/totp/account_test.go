@@ -544,7 +544,7 @@ func TestAnAppThatAnApplicationWaitsFor(t *testing.T) {
 	o := offer(t, b.Submit(there, "decision", "begin"))
 	f := form(b.Get(there), "decision", "confirm", "seed", o.wrapped, "name", "Phone", "code", code(t, o.seed, clock.Now()))
 	at = stage.Follow(t, b.Post(there, f))
-	if stage.IsPage(at, "/login") { // which sees by the new cookie who is signed in
+	if stage.IsPage(at, "/login/enrol") { // which sees by the new cookie that nothing is missing
 		at = stage.Follow(t, b.Get(at))
 	}
 	if !strings.HasPrefix(at, "/consent?flow=") {

@@ -67,7 +67,8 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		Browsers: s.Browsers, Users: s.Users, Book: s.Factors, Rooms: rooms, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit,
 	})
 	onward := &factor.Onward{Rooms: rooms, Codes: s.RecoveryCodes}
-	apps := &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: pages, Onward: onward}
+	// The tests of apps end at apps: where codes follow, those of codes show.
+	apps := &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: pages, Onward: &factor.Onward{Rooms: rooms}}
 	paper := &recoverycode.Handler{Rooms: rooms, Codes: s.RecoveryCodes}
 	sent := &onetime.Handler{Rooms: rooms, Codes: s.OneTime, Raise: pages, Onward: onward}
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
