@@ -38,6 +38,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{Pages: stage.NewPages(t)}
+	d.Apps.Onward = &factor.Onward{Rooms: d.Rooms} // the way to recovery codes has a test of its own
 	d.ann = d.Person(t, ann)
 	d.browser = d.signIn(t, ann)
 	return d

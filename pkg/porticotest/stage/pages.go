@@ -37,6 +37,8 @@ type Pages struct {
 	Rooms       *room.Keeper
 	Second      *factor.Handler
 	SignInPages *login.Handler
+	// Apps may lead on elsewhere than to recovery codes.
+	Apps *totp.Handler
 	// Signup may be given another policy before it serves.
 	Signup *signup.Handler
 }
@@ -67,8 +69,7 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		Browsers: s.Browsers, Users: s.Users, Book: s.Factors, Rooms: rooms, Gate: limit.Gate{Store: s.Limits}, Rules: limit.Standard(), Audit: s.Audit,
 	})
 	onward := &factor.Onward{Rooms: rooms, Codes: s.RecoveryCodes}
-	// The tests of apps end at apps: where codes follow, those of codes show.
-	apps := &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: pages, Onward: &factor.Onward{Rooms: rooms}}
+	apps := &totp.Handler{Rooms: rooms, Apps: s.TOTP, Raise: pages, Onward: onward}
 	paper := &recoverycode.Handler{Rooms: rooms, Codes: s.RecoveryCodes}
 	sent := &onetime.Handler{Rooms: rooms, Codes: s.OneTime, Raise: pages, Onward: onward}
 	asks := consent.NewHandler(s.Kit, s.Opener, next, s.Consents)
@@ -82,7 +83,7 @@ func NewPages(t *testing.T, change ...func(*client.Client)) *Pages {
 		TermsURL: "https://app.example.test/terms", PrivacyURL: "https://app.example.test/privacy",
 	}})
 	mux := http.NewServeMux()
-	p := &Pages{Stage: s, Rooms: rooms, Second: second, SignInPages: pages, App: s.Client(t, change...), Next: next, Mux: mux, Login: pages, Signup: register}
+	p := &Pages{Stage: s, Rooms: rooms, Apps: apps, Second: second, SignInPages: pages, App: s.Client(t, change...), Next: next, Mux: mux, Login: pages, Signup: register}
 	mux.Handle("/login", s.Kit.Pages(pages.Login))
 	mux.Handle("/login/factor", s.Kit.Pages(second.Step))
 	mux.Handle("/login/enrol", s.Kit.Pages(second.Enrol))
