@@ -30,6 +30,15 @@ type Attempt struct {
 	Locales []string
 }
 
+// ClientID returns the application that asks; empty: a page of Portico, or
+// nobody.
+func (a *Attempt) ClientID() string {
+	if a.Flow == nil {
+		return ""
+	}
+	return a.Flow.Request.ClientID
+}
+
 // Method is a kind of second factor. Implementations are safe for concurrent
 // use.
 type Method interface {

@@ -42,7 +42,15 @@ func (h *Handler) draw(w http.ResponseWriter, r *http.Request, v *room.Visitor, 
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, v *room.Visitor, form web.Fields) error {
 	switch form["decision"] {
 	case "done":
-		return h.Rooms.Done(w, r, v, protocol.PathAccountSecurity, "codes")
+		left, err := h.Codes.Left(r.Context(), v.User.ID)
+		if err != nil {
+			return err
+		}
+		done := "codes"
+		if left == 0 { // they went on without
+			done = ""
+		}
+		return h.Rooms.Done(w, r, v, protocol.PathAccountSecurity, done)
 	case "generate":
 		return h.generate(w, r, v)
 	}

@@ -152,7 +152,7 @@ func (s *Service) Verify(ctx context.Context, a *factor.Attempt) ([]string, erro
 		return nil, err
 	}
 	s.Audit.Record(ctx, audit.Event{
-		Name: audit.CodeUsed, Actor: a.User.ID, UserID: a.User.ID, Data: map[string]string{"left": strconv.Itoa(left)},
+		Name: audit.CodeUsed, Actor: a.User.ID, UserID: a.User.ID, ClientID: a.ClientID(), Data: map[string]string{"left": strconv.Itoa(left)},
 	})
 	return []string{protocol.AMROTP}, nil
 }
