@@ -146,8 +146,14 @@ func identities(t *testing.T, s federation.Store) {
 		limit           int
 		want            string
 	}{
-		{"elsewhere", "", 10, "a b c"}, {"elsewhere", "", 2, "a b"}, {"elsewhere", "b", 10, "c"}, {"elsewhere", "c", 10, ""},
-		{"elsewhere", "", 0, ""}, {"nowhere", "", 10, ""}, {"\x00", "", 10, ""}, {"elsewhere", "\xff", 10, ""},
+		{"elsewhere", "", 10, "a b c"},
+		{"elsewhere", "", 2, "a b"},
+		{"elsewhere", "b", 10, "c"},
+		{"elsewhere", "c", 10, ""},
+		{"elsewhere", "", 0, ""},
+		{"nowhere", "", 10, ""},
+		{"\x00", "", 10, ""},
+		{"elsewhere", "\xff", 10, ""},
 	} {
 		list, err := s.IdentitiesAt(t.Context(), tt.provider, tt.after, tt.limit)
 		must(t, err)
