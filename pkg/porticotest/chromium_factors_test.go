@@ -2,6 +2,8 @@ package porticotest_test
 
 import (
 	"crypto/rand"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -307,6 +309,131 @@ func TestChromiumFactorsUnderAPolicy(t *testing.T) {
 			})
 		}
 	}
+}
+
+// texted finds the code of the newest text message in the log.
+var texted = regexp.MustCompile(`a text message stands here.*?"text":"[^"]*?(\d[\d ]*\d)`)
+
+// withApp opens a page of the account as somebody who has an authenticator app
+// and nothing else.
+func (v *visitor) withApp(path string) {
+	v.t.Helper()
+	app := v.here.AddAuthenticator(v.who)
+	v.room(path)
+	v.fill("code", app.Code())
+	v.press("factor-submit")
+	v.shows("main")
+	if v.has("factor-submit") {
+		v.t.Fatalf("the code was not taken:\n%s", v.text())
+	}
+}
+
+// number asks for a text message to a number, on its page, and returns the code.
+func (v *visitor) number() string {
+	v.t.Helper()
+	v.room(protocol.PathAccountSMS)
+	v.fill("number", fmt.Sprintf("+49 151 %08d", time.Now().UnixNano()%1e8)) // one gets few messages
+	v.press("onetime-send")
+	v.shows("onetime-confirm")
+	all := texted.FindAllStringSubmatch(v.here.Log.String(), -1)
+	if len(all) == 0 {
+		v.t.Fatal("no text message")
+	}
+	return all[len(all)-1][1]
+}
+
+// mailed asks for a code by mail, on its page.
+func (v *visitor) mailed() {
+	v.t.Helper()
+	v.room(protocol.PathAccountEmailCode)
+	v.press("onetime-send")
+	v.shows("onetime-confirm")
+}
+
+// byMail takes codes by mail as the only second factor, in another browser
+// than that of the visitor.
+func (v *visitor) byMail() {
+	v.t.Helper()
+	b := v.here.NewBrowser()
+	page := b.Get(protocol.PathAccountEmailCode).Submit(map[string]string{"username": v.who, "password": server.DemoPassword}, "", "")
+	page.Submit(nil, "decision", "send").Submit(map[string]string{"code": v.here.Letter(v.who).Code}, "decision", "confirm")
+}
+
+// The pages of codes: on paper, by mail and by text message.
+func TestChromiumCodes(t *testing.T) {
+	s := porticotest.New(t, everyMethod)
+	app := newWebApp(t, porticotest.Web)
+	for name, tt := range map[string]factorPage{
+		"security-codes": {"main", func(v *visitor) { v.withApp(protocol.PathAccountSecurity) }},
+		"codes-none":     {"main", func(v *visitor) { v.room(protocol.PathAccountCodes) }},
+		"codes-never": {"codes-generate", func(v *visitor) {
+			v.withApp(protocol.PathAccountCodes)
+		}},
+		"codes-new": {"codes-done", func(v *visitor) {
+			v.withApp(protocol.PathAccountCodes)
+			v.press("codes-generate")
+		}},
+		"codes-left": {"codes-left", func(v *visitor) {
+			v.withApp(protocol.PathAccountCodes)
+			v.press("codes-generate")
+			v.visit(v.here.URL + protocol.PathAccountCodes)
+		}},
+		"factor-code-on-paper": {"problem", func(v *visitor) {
+			v.withApp(protocol.PathAccountCodes)
+			v.press("codes-generate")
+			v.visit(v.app.request(v.here, "prompt", "login"))
+			v.fill("password", server.DemoPassword)
+			v.press("login-submit")
+			v.press("factor-with-recovery_code")
+			v.fill("code", "not one of them")
+			v.press("factor-submit")
+		}},
+		"email-code":       {"onetime-send", func(v *visitor) { v.room(protocol.PathAccountEmailCode) }},
+		"email-code-waits": {"onetime-confirm", (*visitor).mailed},
+		"email-code-wrong": {"code-problem", func(v *visitor) {
+			v.mailed()
+			v.fill("code", "00000000")
+			v.press("onetime-confirm")
+		}},
+		"email-code-on": {"onetime-off", func(v *visitor) {
+			v.byMail()
+			v.ask()
+			v.factorByMail()
+			v.room(protocol.PathAccountEmailCode)
+		}},
+		"factor-email": {"factor-send", func(v *visitor) {
+			v.byMail()
+			v.ask()
+		}},
+		"factor-email-sent": {"factor-again", func(v *visitor) {
+			v.byMail()
+			v.ask()
+			v.press("factor-send")
+		}},
+		"text-code":       {"onetime-send", func(v *visitor) { v.room(protocol.PathAccountSMS) }},
+		"text-code-waits": {"onetime-confirm", func(v *visitor) { v.number() }},
+		"text-code-on": {"onetime-off", func(v *visitor) {
+			code := v.number()
+			v.fill("code", code)
+			v.press("onetime-confirm")
+			v.visit(v.here.URL + protocol.PathAccountSMS)
+		}},
+	} {
+		for _, language := range []string{"en", "de", "ar"} {
+			t.Run(name+" "+language, func(t *testing.T) {
+				v := &visitor{tab: newTab(t, s.URL, app.URL), here: s, app: app, language: language, who: speaker(t, s, language)}
+				v.look(name, tt)
+			})
+		}
+	}
+}
+
+// factorByMail answers the step that asks for a code by mail.
+func (v *visitor) factorByMail() {
+	v.t.Helper()
+	v.press("factor-send")
+	v.fill("code", v.here.Letter(v.who).Code)
+	v.press("factor-submit")
 }
 
 // Scripts turned off: somebody adds an authenticator app and signs in with it.
