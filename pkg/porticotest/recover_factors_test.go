@@ -12,6 +12,7 @@ import (
 	"github.com/portico-id/portico/pkg/factor"
 	"github.com/portico-id/portico/pkg/porticotest"
 	"github.com/portico-id/portico/pkg/protocol"
+	"github.com/portico-id/portico/pkg/secret"
 	"github.com/portico-id/portico/pkg/server"
 	"github.com/portico-id/portico/pkg/totp"
 	"github.com/portico-id/portico/pkg/user"
@@ -41,12 +42,17 @@ func enrolApp(t *testing.T, s *porticotest.Server, databaseURL, email string) *u
 	return u
 }
 
-// strandedLink takes the last factor from a person and returns the link of a
-// way back in.
+// strandedLink returns the link of a way back in for somebody who has a factor
+// that nobody has, and the language of the person of the address.
 func strandedLink(t *testing.T, s *porticotest.Server, email string) string {
 	t.Helper()
-	u, err := s.FindUser(t.Context(), email)
+	speaker, err := s.FindUser(t.Context(), email)
 	if err != nil {
+		t.Fatal(err)
+	}
+	u := member(t, s, "stranded-"+secret.ID()+"@example.test", speaker.Name)
+	u.Locale = speaker.Locale
+	if _, err := s.Users.Update(t.Context(), *u); err != nil {
 		t.Fatal(err)
 	}
 	change := factor.Change{UserID: u.ID, Kind: assurance.TOTP, Name: "Phone", Actor: u.ID}
