@@ -168,3 +168,14 @@ func TestDemands(t *testing.T) {
 		})
 	}
 }
+
+// Discovery tells the classes that people can reach here.
+func TestClassesAreThoseThatCanBeReached(t *testing.T) {
+	for want, taken := range map[string][]assurance.Factor{
+		"1": nil, "1 2": {"totp"}, "1 2 phr": {"passkey"},
+	} {
+		if got := (&assurance.Policy{Taken: taken}).Classes(); strings.Join(got, " ") != want {
+			t.Errorf("with %v: %v, want %s", taken, got, want)
+		}
+	}
+}

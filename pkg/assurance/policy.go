@@ -30,6 +30,18 @@ func (p *Policy) Of(u *user.User) string {
 	return class
 }
 
+// Classes returns the classes that people can reach with what the server
+// takes, weakest first.
+func (p *Policy) Classes() []string {
+	var reached []string
+	for _, class := range classes {
+		if Attainable(class, p.Taken) {
+			reached = append(reached, class)
+		}
+	}
+	return reached
+}
+
 // Demand is what a request needs of the person, besides that they are signed in.
 type Demand struct {
 	// Class is what a policy demands. A remembered browser stands for the

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/portico-id/portico/pkg/assurance"
-
 	"github.com/portico-id/portico/pkg/account"
 	"github.com/portico-id/portico/pkg/claims"
 	"github.com/portico-id/portico/pkg/client"
@@ -166,9 +164,10 @@ func (s *Server) openDiscovery(ctx context.Context) (*discovery.Document, error)
 	for _, l := range s.brand.Templates.Languages() {
 		languages = append(languages, l.Tag())
 	}
+	policy := s.policy()
 	doc, err := discovery.New(discovery.Config{
 		Issuer: s.cfg.Issuer, IDTokenAlgs: s.Keys.Algs(keyring.IDTokens), AnswerAlgs: s.Keys.Algs(keyring.Answers),
-		AssertionAlgs: client.AssertionAlgs, OwnScopes: scope.Own(), Claims: claims.Supported(), ACRValues: assurance.Classes(),
+		AssertionAlgs: client.AssertionAlgs, OwnScopes: scope.Own(), Claims: claims.Supported(), ACRValues: policy.Classes(),
 		UILocales: languages, Registration: s.cfg.Registration != config.RegistrationOff, Signup: s.cfg.Signup == config.SignupOpen,
 	})
 	if err != nil {
